@@ -1,0 +1,52 @@
+"""What goes into an encoder and what comes out: arrays, and the protocol in between."""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+class Batch(NamedTuple):
+    """Windows of text as an encoder reads them, one a row."""
+
+    ids: Ints  # (rows, pieces)
+    mask: Ints  # (rows, pieces): 1 for a piece, 0 for padding
+    firsts: Ints  # (rows, words): where each word's first piece stands; 0 past the row's last word
+
+
+class Scores(NamedTuple):
+    """Logits for a batch; what stands past a row's last word means nothing."""
+
+    entities: Floats  # (rows, words, entity tags)
+    triggers: Floats  # (rows, words, trigger tags)
+    classes: Floats  # (rows, classes)
+    states: Floats  # (rows, words, width): what ``link`` reads of each word
+
+
+class Pairs(NamedTuple):
+    """Triggers and the entities that may be their arguments, as columns of word indexes and kinds.
+
+    Words are rows of a table of states; ``first`` and ``last`` are both inclusive.
+    """
+
+    trigger_first: Ints  # (pairs,)
+    trigger_last: Ints
+    trigger_type: Ints  # an index into the schema's event types
+    entity_first: Ints
+    entity_last: Ints
+    entity_label: Ints  # an index into the schema's entity labels
+
+
+class Encoder(Protocol):
+    """Anything that scores: a torch network, an ONNX session, or a test's fake."""
+
+    def encode(self, batch: Batch, /) -> Scores:
+        """Score every word and every row of a batch."""
+        ...
+
+    def link(self, states: Floats, pairs: Pairs, /) -> Floats:
+        """Score each pair for "no role" and every role: (words, width) -> (pairs, 1 + roles)."""
+        ...

@@ -1,0 +1,123 @@
+"""Text to words: where each stands in the text, and the form of it that the encoder reads.
+
+This is the only module that knows about Unicode and Arabic spelling.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+TATWEEL = "\u0640"
+MARKS = (
+    "\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed"
+    "\u08ca-\u08e1\u08e3-\u08ff\ufe00-\ufe0f\ufe20-\ufe2f"
+)
+INVISIBLE = (
+    "\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f\u00ad\u061c\u180e"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+)
+ARABIC = (
+    "\u0620-\u063f\u0641-\u064a\u066e\u066f\u0671-\u06d3\u06d5\u06e5\u06e6\u06ee\u06ef\u06fa-\u06fc\u06ff"
+    "\u0750-\u077f\u0870-\u0887\u0889-\u088e\u08a0-\u08c9\ufb50-\ufbb1\ufbd3-\ufd3d\ufd50-\ufdc7"
+    "\ufe70-\ufe74\ufe76-\ufefc"
+)
+PHRASES = "\ufdf0-\ufdff"  # one character that stands for up to eighteen letters
+LONGEST = 64  # letters; a longer run is cut, so that no word outgrows an encoder's window
+
+_DECORATION = f"[{MARKS}{TATWEEL}{INVISIBLE}]*+"
+# Letters are spread with tatweel and spaces to slip past platforms' filters: مـ ـقـ ـتل is مقتل.
+_BETWEEN = f"{_DECORATION}(?:(?<={TATWEEL})(?:[ \u00a0]{{1,3}}{TATWEEL}{_DECORATION})++|_++{_DECORATION})?+"
+_TAIL = f"(?:[{INVISIBLE}]*[{MARKS}{TATWEEL}])*"
+
+
+def _run(letter: str) -> str:
+    return f"{letter}(?:{_BETWEEN}{letter}){{0,{LONGEST - 1}}}{_TAIL}"
+
+
+_OTHER_LETTER = rf"(?![{ARABIC}{PHRASES}{TATWEEL}])[^\W\d_]"
+_DIGIT = r"\d"
+_ASCII_DOMAIN = r"[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,6}(?![A-Za-z0-9])"
+_WORD = re.compile(
+    rf"""
+      (?P<link>(?:https?://|www\.)[!-~]{{1,2000}}(?<![.,;:!?)"'\]])
+        |(?:[A-Za-z0-9._%+-]{{1,64}}@)?{_ASCII_DOMAIN}(?:/[!-~]{{0,2000}}(?<![.,;:!?)"'\]]))?)
+      |(?P<mention>(?<![A-Za-z0-9])@[A-Za-z0-9_]{{2,64}})
+      |{_run(f"[{ARABIC}]")}
+      |{_run(_OTHER_LETTER)}
+      |{_run(_DIGIT)}
+      |[^\s{MARKS}{TATWEEL}{INVISIBLE}]{_TAIL}
+    """,
+    re.VERBOSE,
+)
+_LETTERS = str.maketrans(
+    {
+        **{chr(0x660 + digit): str(digit) for digit in range(10)},
+        **{chr(0x6F0 + digit): str(digit) for digit in range(10)},
+        "ٱ": "ا",
+        "ک": "ك",
+        "ی": "ي",
+        "_": " ",
+    }
+)
+_DROPPED = re.compile(f"[{MARKS}{TATWEEL}{INVISIBLE}]|(?<={TATWEEL})[ \u00a0]+(?={TATWEEL})")
+
+
+class Word(NamedTuple):
+    """A word of a text: ``text[start:end]`` is its surface, ``form`` what the encoder reads."""
+
+    start: int
+    end: int
+    form: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spelling:
+    """How an encoder's pretraining text was spelt, beyond what is undone for every encoder.
+
+    Always: NFKC, no tashkeel, tatweel, bidi controls or zero-width characters, ASCII digits.
+    """
+
+    link: str = "رابط"  # stands for a web or mail address
+    mention: str = ""  # stands for an @account; empty: the account as written
+    repeats: int = 0  # longest run of one character (not a digit) that is kept; 0: any
+    replace: dict[str, str] = field(default_factory=dict)  # single characters, after all else
+
+
+class WordCutter:
+    """Cuts texts into words spelt as one encoder expects them; keeps the forms of frequent ones."""
+
+    def __init__(self, spelling: Spelling) -> None:
+        self.spelling = spelling
+        self._replace = str.maketrans(spelling.replace)
+        self._repeated = re.compile(rf"(\D)\1{{{spelling.repeats},}}") if spelling.repeats else None
+        self._cached_form = lru_cache(maxsize=200_000)(self._form)
+
+    def __call__(self, text: str) -> list[Word]:
+        """Cut a text into its words, in order; between them stands nothing visible.
+
+        A word is a run of Arabic letters, of other letters, or of digits (with the marks on them,
+        and underscores between letters), a web address, an @account, or one other character.
+        """
+        return [
+            Word(match.start(), match.end(), self._cached_form(match.group(), match.lastgroup))
+            for match in _WORD.finditer(text)
+        ]
+
+    def _form(self, surface: str, kind: str | None) -> str:
+        if kind == "link":
+            return self.spelling.link
+        if kind == "mention" and self.spelling.mention:
+            return self.spelling.mention
+        form = unicodedata.normalize("NFKC", _DROPPED.sub(_keep_hamza, surface))
+        form = " ".join(_DROPPED.sub("", form).translate(_LETTERS).split()) or surface
+        if self._repeated:
+            form = self._repeated.sub(lambda run: run.group(1) * self.spelling.repeats, form)
+        # A lone surrogate is no character: neither tokenizers nor UTF-8 can carry it.
+        return form.translate(self._replace).encode("utf-8", "replace").decode("utf-8")
+
+
+def _keep_hamza(match: re.Match[str]) -> str:
+    """Drop a decoration, but leave the maddah and hamza that NFKC joins with their letter."""
+    return match.group() if match.group() in "\u0653\u0654\u0655" else ""
