@@ -1,0 +1,136 @@
+"""Strict scores of what was found against what was annotated.
+
+A fact counts if all of it is right: an entity's label and both offsets (as strict IOB2 does, the
+scheme of seqeval); a trigger's type and offsets; an argument's role, event type and entity offsets;
+a record's class. Facts of a record are sets: what is said twice counts once.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marsad.records import Record
+from marsad.schema import Document
+
+KINDS = ("entity", "trigger", "argument", "class")
+RESAMPLES = 1000
+
+Facts = dict[str, set[tuple[str, ...] | tuple[str, int, int] | tuple[str, str, int, int]]]
+Counts = NDArray[np.int64]  # (records, 3): found and right, found, annotated
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Precision, recall and F1 with the counts behind them and a 95 % bootstrap interval of F1."""
+
+    precision: float
+    recall: float
+    f1: float
+    low: float
+    high: float
+    gold: int
+    predicted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The scores of a kind of fact: over all of them (micro), by label, and the labels' mean F1."""
+
+    micro: Score
+    labels: dict[str, Score]
+    macro_f1: float
+    macro_low: float
+    macro_high: float
+
+
+def annotated_facts(record: Record) -> Facts:
+    """What a record's annotators marked; kinds that they did not look for are absent."""
+    facts: Facts = {}
+    entities, triggers = record.entities or (), record.triggers or ()
+    if record.entities is not None:
+        facts["entity"] = {(e.label, e.start, e.end) for e in entities}
+    if record.triggers is not None:
+        facts["trigger"] = {(t.label, t.start, t.end) for t in triggers}
+        facts["argument"] = {
+            (link.role, triggers[link.event].label, *entities[link.entity][:2])
+            for link in record.links or ()
+        }
+    if record.classes is not None:
+        facts["class"] = {(name,) for name in record.classes}
+    return facts
+
+
+def found_facts(document: Document) -> Facts:
+    """What was found in a document."""
+    return {
+        "entity": {(e.label, e.start, e.end) for e in document.entities},
+        "trigger": {(t.type, t.start, t.end) for t in document.events},
+        "argument": {
+            (a.role, t.type, document.entities[a.entity].start, document.entities[a.entity].end)
+            for t in document.events
+            for a in t.arguments
+        },
+        "class": {(name,) for sentence in document.sentences for name in sentence.classes},
+    }
+
+
+def evaluate(records: Sequence[Record], documents: Iterable[Document]) -> dict[str, Report]:
+    """Score documents against the records they were read from, kind by kind.
+
+    Only records in which a kind was annotated count for it; a kind that none has is left out.
+    """
+    pairs = [
+        (annotated_facts(record), found_facts(document))
+        for record, document in zip(records, documents, strict=True)
+    ]
+    reports = {}
+    for kind in KINDS:
+        own = [(gold[kind], found[kind]) for gold, found in pairs if kind in gold]
+        if own:
+            reports[kind] = _report([gold for gold, _ in own], [found for _, found in own])
+    return reports
+
+
+def _report(gold: Sequence[set[tuple[str, ...]]], found: Sequence[set[tuple[str, ...]]]) -> Report:  # type: ignore[type-var]
+    labels = sorted({fact[0] for facts in gold for fact in facts})
+    strange = {fact[0] for facts in found for fact in facts} - set(labels)
+    by_label = {name: _counts(gold, found, name) for name in [*labels, *sorted(strange)]}
+    total = np.sum(list(by_label.values()), axis=0) if by_label else np.zeros((len(gold), 3), np.int64)
+    draws = np.random.default_rng(0).integers(0, len(gold), (RESAMPLES, len(gold)))
+    resampled = {name: _f1(counts[draws].sum(axis=1)) for name, counts in by_label.items()}
+    macro = np.mean([resampled[name] for name in labels], axis=0) if labels else np.zeros(1)
+    scores = {name: _score(counts, resampled[name]) for name, counts in by_label.items()}
+    return Report(
+        _score(total, _f1(total[draws].sum(axis=1))),
+        scores,
+        float(np.mean([scores[name].f1 for name in labels])) if labels else 0.0,
+        *_interval(macro),
+    )
+
+
+def _counts(gold: Sequence[set[tuple[str, ...]]], found: Sequence[set[tuple[str, ...]]], label: str) -> Counts:
+    rows = []
+    for wanted, got in zip(gold, found, strict=True):
+        own_wanted = {fact for fact in wanted if fact[0] == label}
+        own_got = {fact for fact in got if fact[0] == label}
+        rows.append((len(own_wanted & own_got), len(own_got), len(own_wanted)))
+    return np.array(rows, dtype=np.int64)
+
+
+def _f1(sums: Counts) -> NDArray[np.float64]:
+    """F1 from (…, 3) sums; 0 where nothing was annotated and nothing found."""
+    return 2 * sums[..., 0] / np.maximum(1, sums[..., 1] + sums[..., 2])
+
+
+def _score(counts: Counts, resampled: NDArray[np.float64]) -> Score:
+    right, found, wanted = (int(value) for value in counts.sum(axis=0))
+    low, high = _interval(resampled)
+    f1 = float(_f1(counts.sum(axis=0)))
+    return Score(right / max(1, found), right / max(1, wanted), f1, low, high, wanted, found)
+
+
+def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)

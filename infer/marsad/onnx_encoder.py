@@ -1,0 +1,64 @@
+"""The encoder of a bundle, run by ONNX Runtime."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from marsad.bundle import LINKS, MODEL
+from marsad.encode import Batch, Floats, Pairs, Scores
+from marsad.errors import MarsadError
+from marsad.schema import Schema
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+class OnnxEncoder:
+    """An ``Encoder`` over a bundle's two graphs."""
+
+    def __init__(self, folder: Path, schema: Schema, *, device: str = "auto", threads: int = 0) -> None:
+        self.providers = _providers(device)
+        self._model = _session(folder / MODEL, self.providers, threads)
+        self._links = _session(folder / LINKS, self.providers, threads) if schema.roles else None
+        wanted = (len(schema.entity_tags), len(schema.trigger_tags), len(schema.classes))
+        found = tuple(output.shape[-1] for output in self._model.get_outputs()[:3])
+        if found != wanted:
+            raise MarsadError(
+                f"{folder / MODEL}: has {found} entity tags, trigger tags and classes, "
+                f"but its schema {schema.name!r} has {wanted}."
+            )
+
+    def encode(self, batch: Batch, /) -> Scores:
+        """Score every word and every row of a batch."""
+        return Scores(*self._model.run(None, batch._asdict()))
+
+    def link(self, states: Floats, pairs: Pairs, /) -> Floats:
+        """Score each pair for "no role" and every role."""
+        if self._links is None:
+            return np.zeros((len(pairs.trigger_first), 1), dtype=np.float32)
+        (scores,) = self._links.run(None, {"states": states, **pairs._asdict()})
+        linked: Floats = scores
+        return linked
+
+
+def _providers(device: str) -> list[str]:
+    if device not in DEVICES:
+        raise MarsadError(f"device {device!r}: wanted one of {', '.join(DEVICES)}.")
+    gpu = "CUDAExecutionProvider" in ort.get_available_providers()
+    if device == "cuda" and not gpu:
+        raise MarsadError(
+            "device 'cuda': this ONNX Runtime has no CUDA; install onnxruntime-gpu or use 'cpu'."
+        )
+    cuda = ["CUDAExecutionProvider"] if gpu and device != "cpu" else []
+    return [*cuda, "CPUExecutionProvider"]
+
+
+def _session(path: Path, providers: list[str], threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # ONNX Runtime raises classes of its own that share no base
+        reason = str(error).splitlines()[0]
+        raise MarsadError(f"{path}: ONNX Runtime cannot read it: {reason}") from error

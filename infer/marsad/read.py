@@ -1,0 +1,151 @@
+"""Spelt sentences to readings: windows, batches by token budget, the encoder, and decoding."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from marsad.bundle import Manifest
+from marsad.decode import Found, Linked, PairTable, best_tags, columns, sigmoid, softmax, spans
+from marsad.encode import Encoder, Floats, Scores
+from marsad.tokenise import Tokeniser, Window
+
+BUDGET = 4_096  # pieces of a batch, padding included
+PAIRS = 2_048  # pairs that are scored at once
+
+Spelt = Sequence[tuple[int, ...]]  # the pieces of each word of a sentence
+
+
+class Reading(NamedTuple):
+    """What was found in a sentence; words are counted within it."""
+
+    entities: list[Found]
+    triggers: list[Found]
+    links: list[Linked]
+    classes: Floats  # (classes,) probabilities
+
+
+class Row(NamedTuple):
+    """A window of a sentence, as a row of a batch."""
+
+    sentence: int
+    window: Window
+    pieces: Spelt
+
+
+class Reader:
+    """Reads sentences with an encoder, whatever the batches they happen to be computed in."""
+
+    def __init__(self, manifest: Manifest, tokeniser: Tokeniser, encoder: Encoder) -> None:
+        self.temperatures = manifest.temperatures
+        self._tokeniser = tokeniser
+        self._encoder = encoder
+        self._table = PairTable(manifest.schema)
+
+    def __call__(self, sentences: Sequence[Spelt]) -> list[Reading]:
+        """Read sentences of at least one word each."""
+        scores = self._scores(sentences)
+        readings: list[Reading | None] = [None] * len(sentences)
+        lengths = [len(sentence) for sentence in sentences]
+        for group in _groups(lengths, BUDGET):
+            for index, reading in zip(group, self._decode([scores[i] for i in group]), strict=True):
+                readings[index] = reading
+        return [reading for reading in readings if reading is not None]
+
+    def _scores(self, sentences: Sequence[Spelt]) -> list[Scores]:
+        """The scores of each sentence as one row of (words, …), joined from its windows."""
+        rows = [
+            Row(index, window, sentence[window.start : window.end])
+            for index, sentence in enumerate(sentences)
+            for window in self._tokeniser.windows([len(word) for word in sentence])
+        ]
+        parts: list[list[tuple[int, Scores]]] = [[] for _ in sentences]
+        for group in _groups([sum(map(len, row.pieces)) for row in rows], BUDGET):
+            chosen = [rows[index] for index in group]
+            scores = self._encoder.encode(self._tokeniser.batch([row.pieces for row in chosen]))
+            for at, row in enumerate(chosen):
+                parts[row.sentence].append((row.window.start, _kept(scores, at, row.window)))
+        return [_joined([part for _, part in sorted(own, key=lambda p: p[0])]) for own in parts]
+
+    def _decode(self, scores: Sequence[Scores]) -> Iterator[Reading]:
+        heat = self.temperatures
+        lengths = np.array([len(one.entities) for one in scores], dtype=np.int64)
+        entities = _found([one.entities for one in scores], lengths, heat.entities)
+        triggers = _found([one.triggers for one in scores], lengths, heat.triggers)
+        links = self._links([one.states for one in scores], triggers, entities)
+        for index, one in enumerate(scores):
+            classes = sigmoid(one.classes / np.float32(heat.classes))
+            yield Reading(entities[index], triggers[index], links[index], classes)
+
+    def _links(
+        self,
+        states: Sequence[Floats],
+        triggers: Sequence[list[Found]],
+        entities: Sequence[list[Found]],
+    ) -> list[list[Linked]]:
+        starts = np.cumsum([0, *(len(one) for one in states)])
+        rows = [
+            (sentence, t, e)
+            for sentence, (own_triggers, own_entities) in enumerate(zip(triggers, entities, strict=True))
+            for t, e in self._table.pairs(own_triggers, own_entities)
+            # Only a sentence beyond a window has such pairs; unchecked, their number is quadratic.
+            if abs(own_triggers[t].first - own_entities[e].first) < self._tokeniser.window
+        ]
+        links: list[list[Linked]] = [[] for _ in states]
+        if not rows:
+            return links
+        table = np.concatenate(states)
+        for at in range(0, len(rows), PAIRS):
+            part = rows[at : at + PAIRS]
+            pairs = columns([(int(starts[s]), triggers[s][t], entities[s][e]) for s, t, e in part])
+            logits = self._encoder.link(table, pairs)
+            roles, chances = self._table.decode(logits, pairs, self.temperatures.arguments)
+            for (sentence, t, e), role, chance in zip(part, roles, chances, strict=True):
+                if role:
+                    links[sentence].append(Linked(t, e, int(role) - 1, float(chance)))
+        return links
+
+
+def _groups(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Indexes of things of about one length, as many at once as a padded budget holds."""
+    group: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if group and (len(group) + 1) * lengths[group[0]] > budget:
+            yield group
+            group = []
+        group.append(index)
+    if group:
+        yield group
+
+
+def _kept(scores: Scores, row: int, window: Window) -> Scores:
+    """A row's scores of the words that count; copied, so that the batch can go."""
+    words = slice(window.kept_start - window.start, window.kept_end - window.start)
+    return Scores(
+        scores.entities[row, words].copy(),
+        scores.triggers[row, words].copy(),
+        scores.classes[row].copy(),
+        scores.states[row, words].copy(),
+    )
+
+
+def _joined(parts: Sequence[Scores]) -> Scores:
+    if len(parts) == 1:
+        return parts[0]
+    entities, triggers, classes, states = zip(*parts, strict=True)
+    # A sentence is of a class if any part of it is.
+    return Scores(
+        np.concatenate(entities), np.concatenate(triggers), np.max(classes, axis=0), np.concatenate(states)
+    )
+
+
+def _found(logits: Sequence[Floats], lengths: np.ndarray, temperature: float) -> list[list[Found]]:
+    """The spans of each sentence, from its (words, tags)."""
+    padded = np.zeros((len(logits), int(lengths.max()), logits[0].shape[-1]), dtype=np.float32)
+    for index, own in enumerate(logits):
+        padded[index, : len(own)] = own
+    tags = best_tags(padded, lengths)
+    return [
+        spans(tags[index, : len(own)], softmax(own / np.float32(temperature)))
+        for index, own in enumerate(logits)
+    ]

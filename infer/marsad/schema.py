@@ -1,0 +1,151 @@
+"""What can be found in a text (the schema) and what was found (a document): frozen data."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from marsad.errors import MarsadError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A part that an entity can have in an event."""
+
+    fillers: tuple[str, ...]  # entity labels
+    events: tuple[str, ...] = ()  # event types; none: all of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """The labels that a model knows; their order is that of its outputs.
+
+    Raises:
+        MarsadError: a class, filler or event type that the schema does not have.
+    """
+
+    name: str
+    entities: tuple[str, ...]
+    events: dict[str, str] = field(default_factory=dict)  # event type -> the class it puts a sentence in
+    classes: tuple[str, ...] = ()
+    roles: dict[str, Role] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for event, name in self.events.items():
+            _check(name, self.classes, f"events.{event}", "class")
+        for role, rule in self.roles.items():
+            for label in rule.fillers:
+                _check(label, self.entities, f"roles.{role}.fillers", "entity label")
+            for event in rule.events:
+                _check(event, tuple(self.events), f"roles.{role}.events", "event type")
+
+    @property
+    def entity_tags(self) -> tuple[str, ...]:
+        """The BIO tags of entities."""
+        return bio_tags(self.entities)
+
+    @property
+    def trigger_tags(self) -> tuple[str, ...]:
+        """The BIO tags of triggers."""
+        return bio_tags(tuple(self.events))
+
+    def allows(self, role: str, event: str, label: str) -> bool:
+        """Whether an entity of a label can have a role in an event of a type."""
+        rule = self.roles[role]
+        return label in rule.fillers and (not rule.events or event in rule.events)
+
+
+def bio_tags(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """O, then B- and I- of each label (IOB2, Ramshaw and Marcus 1995)."""
+    return ("O", *(f"{prefix}-{label}" for label in labels for prefix in "BI"))
+
+
+def _check(name: str, known: tuple[str, ...], where: str, what: str) -> None:
+    if name not in known:
+        raise MarsadError(f"schema: {where}: unknown {what} {name!r}. Known: {', '.join(known)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A mention: ``text[start:end]`` of its document, in code points."""
+
+    start: int
+    end: int
+    label: str
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An entity's part in an event; ``entity`` is its index in the document."""
+
+    role: str
+    entity: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, named by its trigger ``text[start:end]``."""
+
+    type: str
+    category: str  # the sentence class of its type; "class" in JSON
+    start: int
+    end: int
+    text: str
+    score: float
+    sentence: int
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A stretch of the text and the classes it was put in, with the score of every class."""
+
+    start: int
+    end: int
+    classes: tuple[str, ...]
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text and all that was found in it; offsets count its code points."""
+
+    text: str
+    sentences: tuple[Sentence, ...] = ()
+    entities: tuple[Entity, ...] = ()
+    events: tuple[Event, ...] = ()
+    id: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)  # of the input, carried through
+
+    def as_dict(self) -> dict[str, Any]:
+        """The document as JSON has it (DESIGN §3); fields of the input come last, and yield."""
+        found = {
+            "id": self.id,
+            "text": self.text,
+            "sentences": [
+                {"start": s.start, "end": s.end, "classes": list(s.classes), "scores": s.scores}
+                for s in self.sentences
+            ],
+            "entities": [
+                {"start": e.start, "end": e.end, "label": e.label, "text": e.text, "score": e.score}
+                for e in self.entities
+            ],
+            "events": [_event_dict(event) for event in self.events],
+        }
+        return found | {key: value for key, value in self.fields.items() if key not in found}
+
+
+def _event_dict(event: Event) -> dict[str, Any]:
+    return {
+        "type": event.type,
+        "class": event.category,
+        "start": event.start,
+        "end": event.end,
+        "text": event.text,
+        "score": event.score,
+        "sentence": event.sentence,
+        "arguments": [
+            {"role": a.role, "entity": a.entity, "score": a.score} for a in event.arguments
+        ],
+    }

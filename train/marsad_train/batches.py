@@ -1,0 +1,127 @@
+"""Examples to batches: sampled by corpus weight, of sentences of about one length, with targets."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import Tensor
+
+from marsad.decode import Found, PairTable, columns
+from marsad.encode import Batch, Pairs
+from marsad.schema import Schema
+from marsad.tokenise import Tokeniser
+from marsad_train.corpora import Bools, Corpus, allowed_tags
+
+POOL = 20  # batches whose sentences are sorted by length together
+
+
+class Targets(NamedTuple):
+    """What a batch's outputs should be."""
+
+    entities: Tensor  # (words, entity tags) booleans: the tags that each word may have
+    triggers: Tensor  # (words, trigger tags) booleans
+    words: Tensor  # (words,): where each word stands among rows × words
+    classes: Tensor  # (rows, classes), NaN where nobody said
+    pairs: Pairs  # word indexes into rows × words
+    roles: Tensor  # (pairs,)
+
+
+class Batches:
+    """Every batch of a run, each a function of its number."""
+
+    def __init__(
+        self,
+        corpora: Sequence[Corpus],
+        examples: Sequence[Dataset],
+        schema: Schema,
+        tokeniser: Tokeniser,
+        *,
+        size: int,
+        seed: int,
+    ) -> None:
+        self.schema = schema
+        self.size = size
+        self.seed = seed
+        self._tokeniser = tokeniser
+        self._weights = [corpus.weight for corpus in corpora]
+        self._entity_tags = [allowed_tags(corpus, schema) for corpus in corpora]
+        self._trigger_tags = _identity(len(schema.trigger_tags))
+        self._table = PairTable(schema)
+        self._rows = [[_row(row, tokeniser) for row in dataset] for dataset in examples]
+        self._epoch = lru_cache(maxsize=2)(self._batches_of)
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches in an epoch."""
+        visits = sum(_visits(w, len(rows)) for w, rows in zip(self._weights, self._rows, strict=True))
+        return -(-visits // self.size)
+
+    def __call__(self, index: int) -> tuple[Batch, Targets]:
+        """The batch of a number; those of an epoch follow one another."""
+        epoch, at = divmod(index, self.per_epoch)
+        rows = [self._rows[corpus][row] for corpus, row in self._epoch(epoch)[at]]
+        batch = self._tokeniser.batch([row["pieces"] for row in rows])
+        return batch, self._targets(rows, batch.firsts.shape[1])
+
+    def _batches_of(self, epoch: int) -> list[list[tuple[int, int]]]:
+        rng = np.random.default_rng([self.seed, epoch])
+        drawn: list[tuple[int, int]] = []
+        for corpus, (weight, rows) in enumerate(zip(self._weights, self._rows, strict=True)):
+            visits = _visits(weight, len(rows))
+            rounds = [rng.permutation(len(rows)) for _ in range(-(-visits // max(1, len(rows))))]
+            drawn.extend((corpus, int(row)) for row in np.concatenate([*rounds, []])[:visits])
+        mixed = [drawn[index] for index in rng.permutation(len(drawn))]
+        pools = [mixed[at : at + POOL * self.size] for at in range(0, len(mixed), POOL * self.size)]
+        ordered = [pair for pool in pools for pair in sorted(pool, key=self._length)]
+        batches = [ordered[at : at + self.size] for at in range(0, len(ordered), self.size)]
+        return [batches[index] for index in rng.permutation(len(batches))]
+
+    def _length(self, pair: tuple[int, int]) -> int:
+        corpus, row = pair
+        return sum(map(len, self._rows[corpus][row]["pieces"]))
+
+    def _targets(self, rows: Sequence[dict[str, Any]], width: int) -> Targets:
+        entities = np.concatenate([self._entity_tags[r["corpus"]][r["entity_tags"]] for r in rows])
+        triggers = np.concatenate([self._trigger_tags[r["trigger_tags"]] for r in rows])
+        words = [i * width + word for i, row in enumerate(rows) for word in range(len(row["forms"]))]
+        silent = [float("nan")] * len(self.schema.classes)
+        classes = [row["classes"] or silent for row in rows]
+        pairs, roles = self._pairs(rows, width)
+        return Targets(
+            torch.from_numpy(entities),
+            torch.from_numpy(triggers),
+            torch.tensor(words, dtype=torch.long),
+            torch.tensor(classes, dtype=torch.float32).reshape(len(rows), -1),
+            pairs,
+            torch.tensor(roles, dtype=torch.long),
+        )
+
+    def _pairs(self, rows: Sequence[dict[str, Any]], width: int) -> tuple[Pairs, list[int]]:
+        found: list[tuple[int, Found, Found]] = []
+        roles: list[int] = []
+        for index, row in enumerate(rows):
+            if not row["linked"]:
+                continue
+            triggers = [Found(*run, score=1.0) for run in row["triggers"]]
+            entities = [Found(*run, score=1.0) for run in row["entities"]]
+            linked = {(t, e): role for t, e, role in row["links"]}
+            for t, e in self._table.pairs(triggers, entities):
+                found.append((index * width, triggers[t], entities[e]))
+                roles.append(linked.get((t, e), 0))
+        return columns(found), roles
+
+
+def _visits(weight: float, rows: int) -> int:
+    return round(weight * rows)
+
+
+def _identity(tags: int) -> Bools:
+    """Tags as ``corpora._bio`` numbers them to what they allow: 0 anything, 1 only the first, …"""
+    return np.concatenate([np.ones((1, tags)), np.eye(tags)]).astype(np.bool_)
+
+
+def _row(row: Any, tokeniser: Tokeniser) -> dict[str, Any]:
+    return {**row, "pieces": tokeniser.spell(row["forms"])}

