@@ -12,7 +12,7 @@ from torch import Tensor
 from marsad.decode import Found, PairTable, columns
 from marsad.encode import Batch, Pairs
 from marsad.schema import Schema
-from marsad.tokenise import Tokeniser
+from marsad.tokenise import Tokeniser, Window
 from marsad_train.corpora import Bools, Corpus, allowed_tags
 
 POOL = 20  # batches whose sentences are sorted by length together
@@ -50,7 +50,7 @@ class Batches:
         self._entity_tags = [allowed_tags(corpus, schema) for corpus in corpora]
         self._trigger_tags = _identity(len(schema.trigger_tags))
         self._table = PairTable(schema)
-        self._rows = [[_row(row, tokeniser) for row in dataset] for dataset in examples]
+        self._rows = [[r for row in dataset for r in _rows(row, tokeniser)] for dataset in examples]
         self._epoch = lru_cache(maxsize=2)(self._batches_of)
 
     @property
@@ -123,5 +123,37 @@ def _identity(tags: int) -> Bools:
     return np.concatenate([np.ones((1, tags)), np.eye(tags)]).astype(np.bool_)
 
 
-def _row(row: Any, tokeniser: Tokeniser) -> dict[str, Any]:
-    return {**row, "pieces": tokeniser.spell(row["forms"])}
+def _rows(row: Any, tokeniser: Tokeniser) -> list[dict[str, Any]]:
+    """An example, spelt; one beyond the window as its windows, each word taught in one of them."""
+    pieces = tokeniser.spell(row["forms"])
+    windows = tokeniser.windows([len(word) for word in pieces])
+    return [{**_part(row, window), "pieces": pieces[window.start : window.end]} for window in windows]
+
+
+def _part(row: Any, window: Window) -> dict[str, Any]:
+    def taught(tags: Sequence[int]) -> list[int]:
+        numbered = enumerate(tags[window.start : window.end], window.start)
+        return [t if window.kept_start <= i < window.kept_end else 0 for i, t in numbered]
+
+    triggers, trigger_number = _inside(row["triggers"], window)
+    entities, entity_number = _inside(row["entities"], window)
+    return {
+        **row,
+        "forms": row["forms"][window.start : window.end],
+        "entity_tags": taught(row["entity_tags"]),
+        "trigger_tags": taught(row["trigger_tags"]),
+        "triggers": triggers,
+        "entities": entities,
+        "links": [
+            [trigger_number[t], entity_number[e], role]
+            for t, e, role in row["links"]
+            if t in trigger_number and e in entity_number
+        ],
+    }
+
+
+def _inside(runs: Sequence[Sequence[int]], window: Window) -> tuple[list[list[int]], dict[int, int]]:
+    """The runs that lie in a window, counted from its start, and their new numbers by the old."""
+    kept = [i for i, run in enumerate(runs) if window.start <= run[0] and run[1] < window.end]
+    moved = [[runs[i][0] - window.start, runs[i][1] - window.start, runs[i][2]] for i in kept]
+    return moved, {old: new for new, old in enumerate(kept)}

@@ -3,11 +3,13 @@
 import dataclasses
 import json
 import logging
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel
@@ -31,6 +33,7 @@ from marsad_train.network import Network, Outputs, TorchEncoder
 
 log = logging.getLogger(__name__)
 RUN = "run.json"
+ORIGIN = "origin.json"
 BEST = "best.safetensors"
 FIGURES = "figures.jsonl"
 ENCODER = "encoder"
@@ -126,6 +129,18 @@ def _claim(folder: Path, run: Run) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(own, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    if not (folder / ORIGIN).exists():
+        (folder / ORIGIN).write_text(json.dumps(_origin(), indent=2) + "\n", encoding="utf-8")
+
+
+def _origin() -> dict[str, str]:
+    """The commit of the code, if it lies in a repository, and the versions of what it stands on."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = ""
+    return {"commit": commit, "torch": torch.__version__, "transformers": transformers.__version__}
 
 
 def _keep(folder: Path, network: Network, epoch: int, reports: dict[str, Report]) -> None:

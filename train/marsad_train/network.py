@@ -80,6 +80,7 @@ class Network(nn.Module):
         self.triggers = nn.Linear(width, len(schema.trigger_tags))
         self.classes = nn.Linear(2 * width, len(schema.classes))
         self.linker = Linker(width, schema, dropout)
+        self.linker_width = width
 
     def forward(self, ids: Tensor, mask: Tensor, firsts: Tensor) -> Outputs:
         """A batch as in ``marsad.encode.Batch``: ids and mask (rows, pieces), firsts (rows, words)."""

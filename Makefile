@@ -1,0 +1,50 @@
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON3 ?= python3
+# The CPU wheel; newer versions may come as gigabytes of CUDA. On a GPU: make TORCH=torch …
+TORCH ?= torch==2.13.0
+# Tensors of a training step are large and short-lived: keep their memory instead of returning it.
+TRAIN := MALLOC_TRIM_THRESHOLD_=8000000000 MALLOC_MMAP_THRESHOLD_=4000000000 $(BIN)/marsad-train
+RUN ?= runs/small
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/infer  ## Set up inference and tag the sample articles
+	$(BIN)/marsad tag data/samples --format text
+
+test: $(VENV)/all  ## Set up everything and run the tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/all  ## Formatting, lint, types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+fix: $(VENV)/all  ## Format, and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+train: $(VENV)/all  ## Train on data/corpus and export the bundle (resumes where it was)
+	$(TRAIN) run configs/small.toml --set output=$(RUN)
+	$(TRAIN) export $(RUN) $(RUN)/bundle
+	$(BIN)/marsad evaluate data/corpus/test.jsonl --model $(RUN)/bundle
+
+clean:  ## Remove what was built, but no training run
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON3) -m venv $(VENV)
+
+$(VENV)/infer: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/all: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev]'
+	@touch $@ $(VENV)/infer
+
+.PHONY: help run test check fix train clean

@@ -1,0 +1,62 @@
+"""``marsad-train``: pretrain an encoder, train a network, export a bundle."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marsad.errors import MarsadError
+from marsad_train.config import Run, read_config
+from marsad_train.export import Precision, export
+from marsad_train.learn import train
+from marsad_train.pretrain import Pretraining, pretrain
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train Marsad's models. `marsad` runs them.",
+)
+Changes = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. encoder.name=path/to/bert."),
+]
+Config = Annotated[Path, typer.Argument(help="A TOML file, e.g. configs/small.toml.")]
+
+
+@app.command("run")
+def run_command(config: Config, changes: Changes = []) -> None:  # noqa: B006 - typer copies it
+    """Train a network; the same command again goes on where a killed run was."""
+    train(read_config(Run, config, changes))
+
+
+@app.command("pretrain")
+def pretrain_command(config: Config, changes: Changes = []) -> None:  # noqa: B006
+    """Train an encoder on unlabelled text, by masked words."""
+    pretrain(read_config(Pretraining, config, changes))
+
+
+@app.command("export")
+def export_command(
+    run: Annotated[Path, typer.Argument(help="The output folder of a run.")],
+    bundle: Annotated[Path, typer.Argument(help="The folder to write the bundle to.")],
+    precision: Annotated[Precision, typer.Option(help="int8 for CPUs; fp32 for GPUs.")] = "int8",
+) -> None:
+    """Write a run's best weights as a bundle that `marsad --model` reads."""
+    export(run, bundle, precision=precision)
+
+
+def main() -> None:
+    """Run the command line; what a caller can mend is one line on stderr and status 2."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    for chatty in ("httpx", "onnx_ir", "onnxscript"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except MarsadError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the one place that prints
+        sys.exit(2)

@@ -1,0 +1,224 @@
+"""A run's best weights as a bundle: ONNX, quantised, and checked against the network."""
+
+import dataclasses
+import json
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from marsad.bundle import LINKS, MODEL, TOKENIZER, Manifest, write_manifest
+from marsad.decode import best_tags
+from marsad.encode import Batch, Encoder, Floats, Pairs
+from marsad.errors import MarsadError
+from marsad.onnx_encoder import OnnxEncoder
+from marsad.pipeline import Pipeline, load
+from marsad.records import read_records
+from marsad.schema import Schema
+from marsad.tokenise import Tokeniser
+from marsad.words import WordCutter
+from marsad_train.card import write_card
+from marsad_train.learn import ORIGIN, RUN, figures, load_best, score
+from marsad_train.network import Network, TorchEncoder
+
+log = logging.getLogger(__name__)
+SAMPLE = Path(__file__).with_name("sample.txt")  # the sentences that an export is checked on
+EXACT = 1e-3  # how far a logit of the fp32 graph may be from torch's
+AGREEMENT = 0.97  # share of the sample's words that the quantised graph must tag as torch does
+BATCH_AXES = {
+    "ids": {0: "rows", 1: "pieces"},
+    "mask": {0: "rows", 1: "pieces"},
+    "firsts": {0: "rows", 1: "words"},
+}
+
+Precision = Literal["int8", "fp32"]
+
+
+def export(run_folder: Path, bundle: Path, *, precision: Precision = "int8") -> None:
+    """Write a run's best weights as a bundle, with its figures on the run's dev records and a card.
+
+    Raises:
+        MarsadError: the folder holds no finished epoch, or ONNX and torch disagree on the sample.
+    """
+    run, schema, tokenizer, network = load_best(run_folder)
+    tokeniser = Tokeniser(tokenizer, run.encoder.window)
+    sample = sample_batch(tokeniser, WordCutter(run.spelling))
+    torch_encoder = TorchEncoder(network)
+    with tempfile.TemporaryDirectory(dir=bundle.parent if bundle.parent.exists() else None) as name:
+        folder = Path(name)
+        write_graphs(network, schema, sample, folder)
+        check_exact(OnnxEncoder(folder, schema, device="cpu"), torch_encoder, sample)
+        if precision == "int8":
+            quantise(folder / MODEL)
+            check_agreement(OnnxEncoder(folder, schema, device="cpu"), torch_encoder, sample)
+        tokenizer.save(str(folder / TOKENIZER))
+        manifest = Manifest(
+            name=run.name,
+            schema=schema,
+            spelling=run.spelling,
+            window=run.encoder.window,
+            licence=run.licence,
+            training=_origin(run_folder, precision),
+        )
+        write_manifest(folder, manifest)
+        records = read_records(Path(run.dev), schema)
+        metrics = figures(score(load(folder, device="cpu"), records))
+        manifest = dataclasses.replace(manifest, metrics={"dev": Path(run.dev).name, **metrics})
+        write_manifest(folder, manifest)
+        write_card(folder, manifest)
+        shutil.rmtree(bundle, ignore_errors=True)
+        shutil.copytree(folder, bundle)
+    log.info("wrote %s: %.1f MB", bundle, sum(f.stat().st_size for f in bundle.iterdir()) / 1e6)
+
+
+def torch_pipeline(run_folder: Path) -> Pipeline:
+    """The pipeline of a run's best weights in torch, as training scored it."""
+    run, schema, tokenizer, network = load_best(run_folder)
+    manifest = Manifest(
+        name=run.name, schema=schema, spelling=run.spelling, window=run.encoder.window
+    )
+    return Pipeline(manifest, Tokeniser(tokenizer, run.encoder.window), TorchEncoder(network))
+
+
+def sample_batch(tokeniser: Tokeniser, cutter: WordCutter) -> Batch:
+    """The committed sample as one batch."""
+    lines = SAMPLE.read_text(encoding="utf-8").splitlines()
+    return tokeniser.batch(
+        [tokeniser.spell([word.form for word in cutter(line)]) for line in lines]
+    )
+
+
+def write_graphs(network: Network, schema: Schema, sample: Batch, folder: Path) -> None:
+    """Export the network as fp32 graphs: batch to scores, and pairs to role scores."""
+    batch = tuple(torch.from_numpy(array) for array in sample)
+    with _quiet():
+        torch.onnx.export(
+            network,
+            batch,
+            folder / MODEL,
+            input_names=list(Batch._fields),
+            output_names=["entities", "triggers", "classes", "states"],
+            dynamic_shapes=BATCH_AXES,
+            external_data=False,
+            dynamo=True,
+        )
+        if schema.roles:
+            _write_links(network, folder / LINKS)
+
+
+def _write_links(network: Network, path: Path) -> None:
+    states = torch.randn(7, network.linker_width)
+    columns = tuple(torch.tensor([0, 1, 2]) for _ in Pairs._fields)
+    torch.onnx.export(
+        network.linker,
+        (states, *columns),
+        path,
+        input_names=["states", *Pairs._fields],
+        output_names=["roles"],
+        dynamic_shapes={"states": {0: "words"}, **{name: {0: "pairs"} for name in Pairs._fields}},
+        external_data=False,
+        dynamo=True,
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch's exporter warns of packages it can do without and of its own deprecations."""
+    level = logging.getLogger("torch.onnx").level
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+    logging.getLogger("torch.onnx").setLevel(level)
+
+
+def quantise(path: Path) -> None:
+    """Make a graph's matrix products int8 and its embeddings fp16, in place.
+
+    Weights have a scale a column and seven bits: where a processor lacks VNNI, ONNX Runtime adds
+    pairs of int8 products in 16 bits, which eight would overflow.
+    """
+    quantize_dynamic(
+        path,
+        path,
+        op_types_to_quantize=["MatMul"],
+        per_channel=True,
+        reduce_range=True,
+        weight_type=QuantType.QInt8,
+    )
+    model = onnx.load(path)
+    _halve_embeddings(model.graph)
+    onnx.save(model, path)
+
+
+def _halve_embeddings(graph: onnx.GraphProto) -> None:
+    """Store tables that rows are gathered from in fp16, and widen only the rows."""
+    tables = {one.name: one for one in graph.initializer if one.data_type == TensorProto.FLOAT}
+    for index, node in reversed(list(enumerate(graph.node))):
+        if node.op_type != "Gather" or node.input[0] not in tables:
+            continue
+        table = tables[node.input[0]]
+        half = numpy_helper.to_array(table).astype(np.float16)
+        table.CopyFrom(numpy_helper.from_array(half, table.name))
+        wide, node.output[0] = node.output[0], f"{node.output[0]}_half"
+        cast = helper.make_node("Cast", [node.output[0]], [wide], to=TensorProto.FLOAT)
+        graph.node.insert(index + 1, cast)
+
+
+def check_exact(found: Encoder, wanted: Encoder, sample: Batch) -> None:
+    """Refuse an fp32 graph whose logits are not torch's."""
+    for name, ours, theirs in zip(
+        ("entities", "triggers", "classes"), found.encode(sample), wanted.encode(sample), strict=False
+    ):
+        difference = float(np.abs(ours - theirs).max(initial=0.0))
+        log.info("fp32 ONNX: %s differ from torch's by at most %.1e", name, difference)
+        if not difference <= EXACT:
+            raise MarsadError(
+                f"ONNX and torch disagree on {SAMPLE.name}: {name} by {difference:.2g}, "
+                f"allowed {EXACT:g}; nothing was written."
+            )
+
+
+def check_agreement(found: Encoder, wanted: Encoder, sample: Batch) -> None:
+    """Refuse a quantised graph that tags the sample's words otherwise than torch."""
+    lengths = _lengths(sample)
+    ours, theirs = found.encode(sample), wanted.encode(sample)
+    for name, a, b in (
+        ("entities", ours.entities, theirs.entities),
+        ("triggers", ours.triggers, theirs.triggers),
+    ):
+        share = _agreement(a, b, lengths)
+        log.info("int8 ONNX: %.2f %% of the sample's words have torch's %s", 100 * share, name)
+        if share < AGREEMENT:
+            raise MarsadError(
+                f"int8 and torch agree on the {name} of {share:.1%} of the words of {SAMPLE.name}, "
+                f"wanted {AGREEMENT:.0%}; nothing was written. Try --precision fp32."
+            )
+
+
+def _agreement(ours: Floats, theirs: Floats, lengths: Any) -> float:
+    inside = np.arange(ours.shape[1])[None, :] < lengths[:, None]
+    same = best_tags(ours, lengths) == best_tags(theirs, lengths)
+    return float(same[inside].mean())
+
+
+def _lengths(batch: Batch) -> Any:
+    """Words in each row: the first piece of a word is never piece 0."""
+    return (batch.firsts > 0).sum(axis=1)
+
+
+def _origin(run_folder: Path, precision: Precision) -> dict[str, Any]:
+    """What a bundle says of where it came from."""
+    run = json.loads((run_folder / RUN).read_text(encoding="utf-8"))
+    origin = json.loads((run_folder / ORIGIN).read_text(encoding="utf-8"))
+    return {"precision": precision, **origin, "run": run}
