@@ -1,4 +1,4 @@
-"""A small world for tests: the real schema, a word-level tokenizer, and an encoder that looks words up."""
+"""A small world for tests: the real schema, and an encoder that looks words up in a lexicon."""
 
 import tomllib
 from pathlib import Path
@@ -36,7 +36,7 @@ ROLE_OF = {"ARMED": "actor", "LOC": "place", "DATE": "time", "VICTIM": "victim"}
 
 
 class LexiconEncoder:
-    """Scores each word by the lexicon; what it does not know is outside. Keeps what it was asked."""
+    """Scores each word by the lexicon, and keeps the batches it was asked."""
 
     def __init__(self, schema: Schema, tokenizer: Tokenizer) -> None:
         self.schema = schema

@@ -1,9 +1,9 @@
 """The model folder, the only contract between training and inference.
 
-    marsad.json      what the model is: schema, spelling, window, thresholds, figures, origin
-    tokenizer.json   the pieces, as the ``tokenizers`` library writes them
-    model.onnx       batch -> scores
-    links.onnx       states and pairs -> role scores (only if the schema has roles)
+marsad.json      what the model is: schema, spelling, window, thresholds, figures, origin
+tokenizer.json   the pieces, as the ``tokenizers`` library writes them
+model.onnx       batch -> scores
+links.onnx       states and pairs -> role scores (only if the schema has roles)
 """
 
 import json

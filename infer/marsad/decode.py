@@ -139,11 +139,10 @@ def softmax(logits: Floats) -> Floats:
 def log_softmax(logits: Floats) -> Floats:
     """Log-probabilities over the last axis, in an array of its own."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
-    logs: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return logs
+    totals = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return np.asarray(shifted - totals, dtype=np.float32)
 
 
 def sigmoid(logits: Floats) -> Floats:
     """Probabilities of independent classes."""
-    chances: Floats = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
-    return chances
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))), dtype=np.float32)

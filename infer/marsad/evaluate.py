@@ -17,7 +17,8 @@ from marsad.schema import Document
 KINDS = ("entity", "trigger", "argument", "class")
 RESAMPLES = 1000
 
-Facts = dict[str, set[tuple[str, ...] | tuple[str, int, int] | tuple[str, str, int, int]]]
+Fact = tuple[str | int, ...]  # the label or role comes first
+Facts = dict[str, set[Fact]]
 Counts = NDArray[np.int64]  # (records, 3): found and right, found, annotated
 
 
@@ -93,11 +94,13 @@ def evaluate(records: Sequence[Record], documents: Iterable[Document]) -> dict[s
     return reports
 
 
-def _report(gold: Sequence[set[tuple[str, ...]]], found: Sequence[set[tuple[str, ...]]]) -> Report:  # type: ignore[type-var]
-    labels = sorted({fact[0] for facts in gold for fact in facts})
-    strange = {fact[0] for facts in found for fact in facts} - set(labels)
+def _report(gold: Sequence[set[Fact]], found: Sequence[set[Fact]]) -> Report:
+    labels = sorted({str(fact[0]) for facts in gold for fact in facts})
+    strange = {str(fact[0]) for facts in found for fact in facts} - set(labels)
     by_label = {name: _counts(gold, found, name) for name in [*labels, *sorted(strange)]}
-    total = np.sum(list(by_label.values()), axis=0) if by_label else np.zeros((len(gold), 3), np.int64)
+    total = (
+        np.sum(list(by_label.values()), axis=0) if by_label else np.zeros((len(gold), 3), np.int64)
+    )
     draws = np.random.default_rng(0).integers(0, len(gold), (RESAMPLES, len(gold)))
     resampled = {name: _f1(counts[draws].sum(axis=1)) for name, counts in by_label.items()}
     macro = np.mean([resampled[name] for name in labels], axis=0) if labels else np.zeros(1)
@@ -110,7 +113,7 @@ def _report(gold: Sequence[set[tuple[str, ...]]], found: Sequence[set[tuple[str,
     )
 
 
-def _counts(gold: Sequence[set[tuple[str, ...]]], found: Sequence[set[tuple[str, ...]]], label: str) -> Counts:
+def _counts(gold: Sequence[set[Fact]], found: Sequence[set[Fact]], label: str) -> Counts:
     rows = []
     for wanted, got in zip(gold, found, strict=True):
         own_wanted = {fact for fact in wanted if fact[0] == label}
@@ -121,7 +124,8 @@ def _counts(gold: Sequence[set[tuple[str, ...]]], found: Sequence[set[tuple[str,
 
 def _f1(sums: Counts) -> NDArray[np.float64]:
     """F1 from (…, 3) sums; 0 where nothing was annotated and nothing found."""
-    return 2 * sums[..., 0] / np.maximum(1, sums[..., 1] + sums[..., 2])
+    f1: NDArray[np.float64] = 2 * sums[..., 0] / np.maximum(1, sums[..., 1] + sums[..., 2])
+    return f1
 
 
 def _score(counts: Counts, resampled: NDArray[np.float64]) -> Score:

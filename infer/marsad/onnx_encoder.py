@@ -16,7 +16,9 @@ DEVICES = ("auto", "cpu", "cuda")
 class OnnxEncoder:
     """An ``Encoder`` over a bundle's two graphs."""
 
-    def __init__(self, folder: Path, schema: Schema, *, device: str = "auto", threads: int = 0) -> None:
+    def __init__(
+        self, folder: Path, schema: Schema, *, device: str = "auto", threads: int = 0
+    ) -> None:
         self.providers = _providers(device)
         self._model = _session(folder / MODEL, self.providers, threads)
         self._links = _session(folder / LINKS, self.providers, threads) if schema.roles else None

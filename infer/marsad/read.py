@@ -86,7 +86,9 @@ class Reader:
         starts = np.cumsum([0, *(len(one) for one in states)])
         rows = [
             (sentence, t, e)
-            for sentence, (own_triggers, own_entities) in enumerate(zip(triggers, entities, strict=True))
+            for sentence, (own_triggers, own_entities) in enumerate(
+                zip(triggers, entities, strict=True)
+            )
             for t, e in self._table.pairs(own_triggers, own_entities)
             # Only a sentence beyond a window has such pairs; unchecked, their number is quadratic.
             if abs(own_triggers[t].first - own_entities[e].first) < self._tokeniser.window
@@ -135,7 +137,10 @@ def _joined(parts: Sequence[Scores]) -> Scores:
     entities, triggers, classes, states = zip(*parts, strict=True)
     # A sentence is of a class if any part of it is.
     return Scores(
-        np.concatenate(entities), np.concatenate(triggers), np.max(classes, axis=0), np.concatenate(states)
+        np.concatenate(entities),
+        np.concatenate(triggers),
+        np.max(classes, axis=0),
+        np.concatenate(states),
     )
 
 

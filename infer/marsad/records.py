@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from marsad.schema import Schema
 
 
 class Span(NamedTuple):
-    """An annotated stretch ``text[start:end]``: an entity with its label, or a trigger with its type."""
+    """An annotated stretch ``text[start:end]``: a labelled entity, or a trigger of a type."""
 
     start: int
     end: int
@@ -51,7 +52,7 @@ def read_records(path: Path, schema: Schema) -> list[Record]:
         where = f"{path}, line {number}"
         try:
             records.append(parse_record(json.loads(line), schema))
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise MarsadError(f"{where}: not JSON: {error}") from error
         except MarsadError as error:
             raise MarsadError(f"{where}: {error}") from error
@@ -67,7 +68,9 @@ def _lines(path: Path) -> Iterator[str]:
     except OSError as error:
         raise MarsadError(f"{path}: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
-        raise MarsadError(f"{path}: not UTF-8: byte {error.start} of a block is {error.reason}.") from error
+        raise MarsadError(
+            f"{path}: not UTF-8: byte {error.start} of a block is {error.reason}."
+        ) from error
 
 
 def parse_record(value: object, schema: Schema) -> Record:
@@ -92,16 +95,14 @@ def parse_record(value: object, schema: Schema) -> Record:
 def _spans(
     value: Mapping[str, Any], key: str, naming: str, known: tuple[str, ...], text: str
 ) -> tuple[Span, ...] | None:
-    items = value.get(key)
-    if items is None:
+    if value.get(key) is None:
         return None
-    if not isinstance(items, list):
-        raise MarsadError(f'"{key}" is no list.')
+    items = _list(value, key)
     spans = tuple(
         _span(item, f"{key}[{index}]", naming, known, text) for index, item in enumerate(items)
     )
     ordered = sorted(spans)
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         # Two events may share a trigger; only one of them can be learnt.
         if after.start < before.end and before[:2] != after[:2]:
             raise MarsadError(f"{key}: {before} and {after} overlap.")
@@ -131,18 +132,19 @@ def _links(
 ) -> tuple[Link, ...]:
     links = []
     for event, item in enumerate(events):
-        for argument in item.get("arguments") or ():
+        for argument in _list(item, "arguments"):
             where = f"events[{event}]: argument {argument!r}"
             if not isinstance(argument, Mapping):
                 raise MarsadError(f'{where}: wanted {{"role", "entity"}}.')
             role, entity = argument.get("role"), argument.get("entity")
-            if role not in schema.roles:
+            if not isinstance(role, str) or role not in schema.roles:
                 raise MarsadError(f"{where}: unknown role. Known: {', '.join(schema.roles)}.")
             if not isinstance(entity, int) or not 0 <= entity < len(entities):
                 raise MarsadError(f"{where}: no such entity; there are {len(entities)}.")
             if not schema.allows(role, triggers[event].label, entities[entity].label):
                 raise MarsadError(
-                    f"{where}: {entities[entity].label} cannot be {role} of {triggers[event].label}."
+                    f"{where}: {entities[entity].label} cannot be {role} "
+                    f"of {triggers[event].label}."
                 )
             links.append(Link(event, entity, role))
     return tuple(links)
@@ -151,10 +153,19 @@ def _links(
 def _classes(
     value: Mapping[str, Any], triggers: tuple[Span, ...] | None, schema: Schema
 ) -> frozenset[str] | None:
-    given = value.get("classes")
-    if given is None:
+    if value.get("classes") is None:
         return None if triggers is None else frozenset(schema.events[t.label] for t in triggers)
+    given = _list(value, "classes")
     for name in given:
         if name not in schema.classes:
             raise MarsadError(f"unknown class {name!r}. Known: {', '.join(schema.classes)}.")
     return frozenset(given)
+
+
+def _list(value: Mapping[str, Any], key: str) -> list[Any]:
+    items = value.get(key)
+    if items is None:
+        return []
+    if not isinstance(items, list):
+        raise MarsadError(f'"{key}" is no list.')
+    return items

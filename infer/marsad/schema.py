@@ -24,11 +24,14 @@ class Schema:
 
     name: str
     entities: tuple[str, ...]
-    events: dict[str, str] = field(default_factory=dict)  # event type -> the class it puts a sentence in
+    events: dict[str, str] = field(
+        default_factory=dict
+    )  # event type -> the class it puts a sentence in
     classes: tuple[str, ...] = ()
     roles: dict[str, Role] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Refuse names that the schema does not have."""
         for event, name in self.events.items():
             _check(name, self.classes, f"events.{event}", "class")
         for role, rule in self.roles.items():

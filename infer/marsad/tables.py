@@ -44,7 +44,9 @@ def _value(hint: Any, value: object, where: str) -> Any:
         return None if value is None else _value(kinds[0], value, where)
     if origin is Literal:
         if value not in inner:
-            raise MarsadError(f"{where}: found {value!r}, wanted one of {', '.join(map(str, inner))}.")
+            raise MarsadError(
+                f"{where}: found {value!r}, wanted one of {', '.join(map(str, inner))}."
+            )
         return value
     if origin is tuple:
         return _items(inner[0], value, where)

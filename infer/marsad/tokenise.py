@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -42,11 +43,11 @@ class Tokeniser:
         return tuple(self._tokenizer.encode(form, add_special_tokens=False).ids) or (self.unknown,)
 
     def spell(self, forms: Sequence[str]) -> list[tuple[int, ...]]:
-        """The ids of each word's pieces; a word has at least one, and never more than fit a window."""
+        """The ids of each word's pieces: at least one, and never more than fit a window."""
         return [self.pieces(form)[: self.window - 2] for form in forms]
 
     def windows(self, lengths: Sequence[int]) -> list[Window]:
-        """Cover words of so many pieces each with windows; those that follow overlap by a quarter."""
+        """Cover words of so many pieces each with windows that overlap by a quarter."""
         room = self.window - 2
         ends = np.cumsum(lengths, dtype=np.int64)
         windows: list[Window] = []
@@ -56,7 +57,9 @@ class Tokeniser:
             end = max(int(np.searchsorted(ends, before + room, side="right")), start + 1)
             windows.append(Window(start, min(end, len(lengths)), start, end))
             # The next window begins a quarter of a window back, but moves on by a word at least.
-            start = max(int(np.searchsorted(ends, ends[end - 1] - room // 4, side="right")), start) + 1
+            start = (
+                max(int(np.searchsorted(ends, ends[end - 1] - room // 4, side="right")), start) + 1
+            )
         return _share(windows) if len(windows) > 1 else windows
 
     def batch(self, rows: Sequence[Sequence[tuple[int, ...]]]) -> Batch:
@@ -77,7 +80,7 @@ class Tokeniser:
 
 def _share(windows: Sequence[Window]) -> list[Window]:
     """Give each word of an overlap to the window in which it stands further from the cut."""
-    cuts = [(after.start + before.end) // 2 for before, after in zip(windows, windows[1:], strict=False)]
+    cuts = [(after.start + before.end) // 2 for before, after in pairwise(windows)]
     starts, ends = [0, *cuts], [*cuts, windows[-1].end]
     return [
         Window(window.start, window.end, start, end)

@@ -28,7 +28,8 @@ LONGEST = 64  # letters; a longer run is cut, so that no word outgrows an encode
 
 _DECORATION = f"[{MARKS}{TATWEEL}{INVISIBLE}]*+"
 # Letters are spread with tatweel and spaces to slip past platforms' filters: مـ ـقـ ـتل is مقتل.
-_BETWEEN = f"{_DECORATION}(?:(?<={TATWEEL})(?:[ \u00a0]{{1,3}}{TATWEEL}{_DECORATION})++|_++{_DECORATION})?+"
+_SPREAD = f"(?<={TATWEEL})(?:[ \u00a0]{{1,3}}{TATWEEL}{_DECORATION})++"
+_BETWEEN = f"{_DECORATION}(?:{_SPREAD}|_++{_DECORATION})?+"
 _TAIL = f"(?:[{INVISIBLE}]*[{MARKS}{TATWEEL}])*"
 
 
@@ -38,7 +39,9 @@ def _run(letter: str) -> str:
 
 _OTHER_LETTER = rf"(?![{ARABIC}{PHRASES}{TATWEEL}])[^\W\d_]"
 _DIGIT = r"\d"
-_ASCII_DOMAIN = r"[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,6}(?![A-Za-z0-9])"
+_ASCII_DOMAIN = (
+    r"[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,6}(?![A-Za-z0-9])"
+)
 _WORD = re.compile(
     rf"""
       (?P<link>(?:https?://|www\.)[!-~]{{1,2000}}(?<![.,;:!?)"'\]])
@@ -58,7 +61,6 @@ _LETTERS = str.maketrans(
         "ٱ": "ا",
         "ک": "ك",
         "ی": "ي",
-        "_": " ",
     }
 )
 _DROPPED = re.compile(f"[{MARKS}{TATWEEL}{INVISIBLE}]|(?<={TATWEEL})[ \u00a0]+(?={TATWEEL})")
@@ -82,7 +84,9 @@ class Spelling:
     link: str = "رابط"  # stands for a web or mail address
     mention: str = ""  # stands for an @account; empty: the account as written
     repeats: int = 0  # longest run of one character (not a digit) that is kept; 0: any
-    replace: dict[str, str] = field(default_factory=dict)  # single characters, after all else
+    replace: dict[str, str] = field(
+        default_factory=lambda: {"_": " "}
+    )  # characters, after all else
 
 
 class WordCutter:

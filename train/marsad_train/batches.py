@@ -13,7 +13,8 @@ from marsad.decode import Found, PairTable, columns
 from marsad.encode import Batch, Pairs
 from marsad.schema import Schema
 from marsad.tokenise import Tokeniser, Window
-from marsad_train.corpora import Bools, Corpus, allowed_tags
+from marsad_train.config import Run
+from marsad_train.corpora import Bools, allowed_tags
 
 POOL = 20  # batches whose sentences are sorted by length together
 
@@ -23,9 +24,9 @@ class Targets(NamedTuple):
 
     entities: Tensor  # (words, entity tags) booleans: the tags that each word may have
     triggers: Tensor  # (words, trigger tags) booleans
-    words: Tensor  # (words,): where each word stands among rows × words
+    words: Tensor  # (words,): where each word stands among rows by words
     classes: Tensor  # (rows, classes), NaN where nobody said
-    pairs: Pairs  # word indexes into rows × words
+    pairs: Pairs  # word indexes into rows by words
     roles: Tensor  # (pairs,)
 
 
@@ -34,20 +35,17 @@ class Batches:
 
     def __init__(
         self,
-        corpora: Sequence[Corpus],
+        run: Run,
         examples: Sequence[Dataset],
         schema: Schema,
         tokeniser: Tokeniser,
-        *,
-        size: int,
-        seed: int,
     ) -> None:
         self.schema = schema
-        self.size = size
-        self.seed = seed
+        self.size = run.batch_size
+        self.seed = run.plan.seed
         self._tokeniser = tokeniser
-        self._weights = [corpus.weight for corpus in corpora]
-        self._entity_tags = [allowed_tags(corpus, schema) for corpus in corpora]
+        self._weights = [corpus.weight for corpus in run.train]
+        self._entity_tags = [allowed_tags(corpus, schema) for corpus in run.train]
         self._trigger_tags = _identity(len(schema.trigger_tags))
         self._table = PairTable(schema)
         self._rows = [[r for row in dataset for r in _rows(row, tokeniser)] for dataset in examples]
@@ -56,7 +54,9 @@ class Batches:
     @property
     def per_epoch(self) -> int:
         """Batches in an epoch."""
-        visits = sum(_visits(w, len(rows)) for w, rows in zip(self._weights, self._rows, strict=True))
+        visits = sum(
+            _visits(w, len(rows)) for w, rows in zip(self._weights, self._rows, strict=True)
+        )
         return -(-visits // self.size)
 
     def __call__(self, index: int) -> tuple[Batch, Targets]:
@@ -86,7 +86,9 @@ class Batches:
     def _targets(self, rows: Sequence[dict[str, Any]], width: int) -> Targets:
         entities = np.concatenate([self._entity_tags[r["corpus"]][r["entity_tags"]] for r in rows])
         triggers = np.concatenate([self._trigger_tags[r["trigger_tags"]] for r in rows])
-        words = [i * width + word for i, row in enumerate(rows) for word in range(len(row["forms"]))]
+        words = [
+            i * width + word for i, row in enumerate(rows) for word in range(len(row["forms"]))
+        ]
         silent = [float("nan")] * len(self.schema.classes)
         classes = [row["classes"] or silent for row in rows]
         pairs, roles = self._pairs(rows, width)
@@ -105,8 +107,8 @@ class Batches:
         for index, row in enumerate(rows):
             if not row["linked"]:
                 continue
-            triggers = [Found(*run, score=1.0) for run in row["triggers"]]
-            entities = [Found(*run, score=1.0) for run in row["entities"]]
+            triggers = [Found(first, last, kind, 1.0) for first, last, kind in row["triggers"]]
+            entities = [Found(first, last, kind, 1.0) for first, last, kind in row["entities"]]
             linked = {(t, e): role for t, e, role in row["links"]}
             for t, e in self._table.pairs(triggers, entities):
                 found.append((index * width, triggers[t], entities[e]))
@@ -119,7 +121,7 @@ def _visits(weight: float, rows: int) -> int:
 
 
 def _identity(tags: int) -> Bools:
-    """Tags as ``corpora._bio`` numbers them to what they allow: 0 anything, 1 only the first, …"""
+    """What tags allow that are numbered as in examples: 0 anything, 1 only the first, and so on."""
     return np.concatenate([np.ones((1, tags)), np.eye(tags)]).astype(np.bool_)
 
 
@@ -127,7 +129,9 @@ def _rows(row: Any, tokeniser: Tokeniser) -> list[dict[str, Any]]:
     """An example, spelt; one beyond the window as its windows, each word taught in one of them."""
     pieces = tokeniser.spell(row["forms"])
     windows = tokeniser.windows([len(word) for word in pieces])
-    return [{**_part(row, window), "pieces": pieces[window.start : window.end]} for window in windows]
+    return [
+        {**_part(row, window), "pieces": pieces[window.start : window.end]} for window in windows
+    ]
 
 
 def _part(row: Any, window: Window) -> dict[str, Any]:
@@ -152,7 +156,9 @@ def _part(row: Any, window: Window) -> dict[str, Any]:
     }
 
 
-def _inside(runs: Sequence[Sequence[int]], window: Window) -> tuple[list[list[int]], dict[int, int]]:
+def _inside(
+    runs: Sequence[Sequence[int]], window: Window
+) -> tuple[list[list[int]], dict[int, int]]:
     """The runs that lie in a window, counted from its start, and their new numbers by the old."""
     kept = [i for i, run in enumerate(runs) if window.start <= run[0] and run[1] < window.end]
     moved = [[runs[i][0] - window.start, runs[i][1] - window.start, runs[i][2]] for i in kept]

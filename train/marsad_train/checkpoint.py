@@ -10,7 +10,9 @@ from safetensors.torch import save_file
 NAME = "checkpoint.safetensors"
 
 
-def save(folder: Path, module: torch.nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:
+def save(
+    folder: Path, module: torch.nn.Module, optimiser: torch.optim.Optimizer, step: int
+) -> None:
     """Write the weights, the optimiser's moments and the number of steps done."""
     tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
@@ -37,5 +39,7 @@ def restore(folder: Path, module: torch.nn.Module, optimiser: torch.optim.Optimi
                 states.setdefault(int(index), {})[name] = file.get_tensor(key)
         step = int(file.metadata()["step"])
     module.load_state_dict(weights)
-    optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
+    optimiser.load_state_dict(
+        {"state": states, "param_groups": optimiser.state_dict()["param_groups"]}
+    )
     return step

@@ -22,7 +22,9 @@ app = typer.Typer(
 )
 Changes = Annotated[
     list[str],
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. encoder.name=path/to/bert."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a key, e.g. encoder.name=path/to/bert."
+    ),
 ]
 Config = Annotated[Path, typer.Argument(help="A TOML file, e.g. configs/small.toml.")]
 

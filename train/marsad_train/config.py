@@ -64,7 +64,7 @@ def read_config(kind: type[T], path: Path, changes: Sequence[str] = ()) -> T:
     """
     table = _merged(path)
     for change in changes:
-        key, equals, value = change.partition("=")
+        key, equals, value = (part.strip() for part in change.partition("="))
         if not equals or not key:
             raise MarsadError(f"--set {change!r}: wanted key=value.")
         inner = table

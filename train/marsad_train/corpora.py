@@ -1,6 +1,5 @@
-"""Annotated corpora, of any of three formats, to one kind of example with the tags each word may have."""
+"""Annotated corpora of three formats to one kind of example, with the tags each word may have."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -117,7 +116,7 @@ def read_columns(path: Path, *, nested: bool, known: Mapping[str, Any]) -> list[
         MarsadError: a line is not of that form, or its label is not known.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise MarsadError(f"{path}: {error}.") from error
     sentences: list[Tagged] = []
@@ -166,9 +165,7 @@ def _from_columns(
             forms.append(word.form)
             numbers.append(tags.index(own))
             before = before if own == ANY else own
-    return Example(
-        index, forms, numbers, [0] * len(forms), None, [], [], [], linked=False
-    )
+    return Example(index, forms, numbers, [0] * len(forms), None, [], [], [], linked=False)
 
 
 def _continued(tag: str, before: str) -> str:
@@ -196,9 +193,7 @@ def _from_record(record: Record, index: int, schema: Schema, cutter: WordCutter)
     entities = _runs(words, record.entities or (), schema.entities)
     triggers = _runs(words, record.triggers or (), tuple(schema.events))
     roles = tuple(schema.roles)
-    links = [
-        [link.event, link.entity, roles.index(link.role) + 1] for link in record.links or ()
-    ]
+    links = [[link.event, link.entity, roles.index(link.role) + 1] for link in record.links or ()]
     classes = None
     if record.classes is not None:
         classes = [float(name in record.classes) for name in schema.classes]

@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,8 +86,10 @@ def is_kept(piece: str) -> bool:
     """Whether Arabic news, as ``marsad.words`` spells it, can need a piece."""
     text = piece.replace("\u2581", "")
     return (
-        len(text) <= 1
-        and re.fullmatch(r"[\u0600-\u06ff!-~«»“”‘’–—•]?", text) is not None
+        (
+            len(text) <= 1
+            and re.fullmatch(r"[\u0600-\u06ff!-~«»“”\u2018\u2019\u2013—•]?", text) is not None
+        )
         or re.fullmatch(r"[\u0621-\u063a\u0641-\u064aپچڤگژ]+", text) is not None
         or re.fullmatch(r"[0-9]+|[A-Za-z]{1,3}|[!-/:-@]+", text) is not None
     )
@@ -146,7 +149,7 @@ class PackedModel:
         self._at += scores.nbytes
         blob = self._data[self._at : self._at + size]
         self._at += size
-        spans = zip(ends[:-1], ends[1:], strict=True)
+        spans = pairwise(ends)
         return [blob[a:b].decode("utf-8", "replace") for a, b in spans], scores
 
     def _tensor(self) -> tuple[str, int]:

@@ -178,7 +178,10 @@ def _halve_embeddings(graph: onnx.GraphProto) -> None:
 def check_exact(found: Encoder, wanted: Encoder, sample: Batch) -> None:
     """Refuse an fp32 graph whose logits are not torch's."""
     for name, ours, theirs in zip(
-        ("entities", "triggers", "classes"), found.encode(sample), wanted.encode(sample), strict=False
+        ("entities", "triggers", "classes"),
+        found.encode(sample),
+        wanted.encode(sample),
+        strict=False,
     ):
         difference = float(np.abs(ours - theirs).max(initial=0.0))
         log.info("fp32 ONNX: %s differ from torch's by at most %.1e", name, difference)

@@ -57,9 +57,7 @@ def train(run: Run) -> None:
     network = Network(pretrained.encoder, schema, run.encoder.dropout)
     pretrained.encoder.config.save_pretrained(folder / ENCODER)
     pretrained.tokenizer.save(str(folder / ENCODER / "tokenizer.json"))
-    batches = Batches(
-        run.train, examples, schema, tokeniser, size=run.batch_size, seed=run.plan.seed
-    )
+    batches = Batches(run, examples, schema, tokeniser)
     trainer = Trainer(network, network.encoder, run.plan, folder)
     learner = Learner(trainer, batches, run.weights)
     steps_per_epoch = max(1, batches.per_epoch // run.plan.accumulate)
@@ -68,7 +66,9 @@ def train(run: Run) -> None:
         if done % 50 == 0:
             log.info("step %d of %d: loss %.3f", done, run.epochs * steps_per_epoch, loss)
         if done % steps_per_epoch == 0:
-            manifest = Manifest(name=run.name, schema=schema, spelling=run.spelling, window=run.encoder.window)
+            manifest = Manifest(
+                name=run.name, schema=schema, spelling=run.spelling, window=run.encoder.window
+            )
             pipeline = Pipeline(manifest, tokeniser, TorchEncoder(network))
             _keep(folder, network, done // steps_per_epoch, score(pipeline, dev))
 
@@ -135,7 +135,15 @@ def _claim(folder: Path, run: Run) -> None:
 
 def _origin() -> dict[str, str]:
     """The commit of the code, if it lies in a repository, and the versions of what it stands on."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    git = [
+        "git",
+        "-C",
+        str(Path(__file__).parent),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=12",
+    ]
     try:
         commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
@@ -164,7 +172,9 @@ def load_best(folder: Path) -> tuple[Run, Schema, Tokenizer, Network]:
         MarsadError: the folder holds no run, or one that has not finished an epoch.
     """
     if not (folder / BEST).exists():
-        raise MarsadError(f"{folder}: no {BEST} here; wanted the folder of a run (marsad-train run).")
+        raise MarsadError(
+            f"{folder}: no {BEST} here; wanted the folder of a run (marsad-train run)."
+        )
     run = build(Run, json.loads((folder / RUN).read_text(encoding="utf-8")), str(folder / RUN))
     schema = read_schema(Path(run.schema))
     config = AutoConfig.from_pretrained(folder / ENCODER)

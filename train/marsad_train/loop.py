@@ -36,7 +36,9 @@ class Plan:
         return min((step + 1) / rise, (steps - step) / max(1, steps - rise))
 
 
-def parameter_groups(module: torch.nn.Module, encoder: torch.nn.Module, plan: Plan) -> list[dict[str, Any]]:
+def parameter_groups(
+    module: torch.nn.Module, encoder: torch.nn.Module, plan: Plan
+) -> list[dict[str, Any]]:
     """Weights by learning rate and decay: biases and norms, being vectors, do not decay."""
     inside = {id(parameter) for parameter in encoder.parameters()}
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
@@ -64,11 +66,13 @@ class Trainer:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def run(self, steps: int, loss_of: Callable[[int], torch.Tensor]) -> Iterator[tuple[int, float]]:
+    def run(
+        self, steps: int, loss_of: Callable[[int], torch.Tensor]
+    ) -> Iterator[tuple[int, float]]:
         """Train, and yield the number of steps done and the loss after each.
 
         ``loss_of`` is called with 0, 1, 2 … (``accumulate`` times a step) and must depend on
-        nothing else: that, and seeding torch anew for each step, lets a resumed run be the same run.
+        nothing else: that, and seeding torch anew for each step, makes a resumed run the same run.
         """
         inner = self.accelerator.unwrap_model(self.module)
         done = checkpoint.restore(self.folder, inner, self.optimiser)

@@ -26,7 +26,7 @@ class Outputs(NamedTuple):
 
 
 class Linker(nn.Module):
-    """Scores pairs of a trigger and an entity for every role, from their words and those between."""
+    """Scores pairs of a trigger and an entity for every role, by their words and those between."""
 
     def __init__(self, width: int, schema: Schema, dropout: float) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Linker(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.outer = nn.Linear(LINK_WIDTH, 1 + len(schema.roles))
 
-    def forward(
+    def forward(  # noqa: PLR0913 - an ONNX graph has its inputs one by one
         self,
         states: Tensor,
         trigger_first: Tensor,
@@ -47,7 +47,7 @@ class Linker(nn.Module):
         entity_last: Tensor,
         entity_label: Tensor,
     ) -> Tensor:
-        """States (words, width) and six columns of (pairs,), as in ``Pairs``: (pairs, 1 + roles)."""
+        """States (words, width) and the columns of ``Pairs`` (pairs,) to (pairs, 1 + roles)."""
         start = torch.minimum(trigger_first, entity_first)
         end = torch.maximum(trigger_last, entity_last) + 1
         sums = nn.functional.pad(states.cumsum(0), (0, 0, 1, 0))
@@ -83,7 +83,7 @@ class Network(nn.Module):
         self.linker_width = width
 
     def forward(self, ids: Tensor, mask: Tensor, firsts: Tensor) -> Outputs:
-        """A batch as in ``marsad.encode.Batch``: ids and mask (rows, pieces), firsts (rows, words)."""
+        """A ``marsad.encode.Batch``: ids and mask (rows, pieces), firsts (rows, words)."""
         hidden = self.encoder(input_ids=ids, attention_mask=mask)[0]
         hidden = self.dropout(hidden)
         inside = mask.unsqueeze(-1).to(hidden.dtype)

@@ -1,4 +1,4 @@
-"""Masked-language-model training on unlabelled text: heals an encoder and moves it to the domain."""
+"""Masked-language-model training: heals an encoder and moves it to the domain of its text."""
 
 import json
 import logging
@@ -50,15 +50,15 @@ class Blocks(NamedTuple):
 
 def read_texts(path: Path, *, conflict_only: bool) -> list[str]:
     """The texts of a JSONL file, those marked as of conflict first."""
-    opened = lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8")
-    with opened as lines:
-        rows = [json.loads(line) for line in lines]
+    data = path.read_bytes()
+    lines = (lzma.decompress(data) if path.suffix == ".xz" else data).decode("utf-8").split("\n")
+    rows = [json.loads(line) for line in lines if line.strip()]
     rows.sort(key=lambda row: not row.get("conflict", False))
     return [row["text"] for row in rows if row.get("conflict", True) or not conflict_only]
 
 
 def pack(texts: list[str], cutter: WordCutter, tokeniser: Tokeniser, block: int) -> Blocks:
-    """Spell texts and pack them, one after the other, into blocks that begin and end as texts do."""
+    """Spell texts and pack them, one after the other, into blocks of equal length."""
     ids: list[int] = []
     words: list[int] = []
     number = 0
@@ -81,13 +81,15 @@ def pack(texts: list[str], cutter: WordCutter, tokeniser: Tokeniser, block: int)
 
 
 class Masker:
-    """Hides whole words: 80 % become the mask, 10 % a random piece, 10 % stay (Devlin et al. 2019)."""
+    """Hides words: 80 % become the mask, 10 % a random piece, 10 % stay (Devlin et al. 2019)."""
 
     def __init__(self, mask: int, vocabulary: int, share: float) -> None:
         self.mask, self.vocabulary, self.share = mask, vocabulary, share
 
-    def __call__(self, blocks: Blocks, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Blocks to (masked ids, labels), both (blocks, pieces); labels ignore what is not hidden."""
+    def __call__(
+        self, blocks: Blocks, rng: np.random.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Blocks to (masked ids, labels), both (blocks, pieces); what is not hidden is ignored."""
         numbers = np.unique(blocks.words[blocks.words >= 0])
         hidden = np.isin(blocks.words, numbers[rng.random(len(numbers)) < self.share])
         labels = np.where(hidden, blocks.ids, IGNORED)

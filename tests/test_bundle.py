@@ -1,0 +1,91 @@
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from marsad.bundle import EMBEDDED, MANIFEST, MODEL, TOKENIZER, read_manifest, write_manifest
+from marsad.errors import MarsadError
+from marsad.pipeline import Pipeline, load
+from marsad.schema import Schema
+
+SAMPLES = sorted(Path("data/samples").glob("*.txt"))
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A bundle of one's own, to spoil."""
+    return Path(shutil.copytree(EMBEDDED, tmp_path / "bundle"))
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Pipeline:
+    return load(device="cpu")
+
+
+def test_the_embedded_model_reads_a_sentence(embedded: Pipeline) -> None:
+    document = embedded(
+        "قصفت قوات النظام بالمدفعية الثقيلة بلدة كنصفرة جنوبي إدلب، ما أدى إلى مقتل ثلاثة مدنيين."
+    )
+    labels = {entity.text: entity.label for entity in document.entities}
+    assert labels["قوات النظام"] == "ARMED"
+    assert labels["كنصفرة"] == "LOC"
+    assert labels["ثلاثة مدنيين"] == "VICTIM"
+    types = {event.text: event.type for event in document.events}
+    assert types["قصفت"] == "ATTACK"
+    assert types["مقتل"] == "KILLED"
+    assert set(document.sentences[0].classes) == {"attack", "casualty"}
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_the_embedded_model_reads_every_sample(embedded: Pipeline, path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    document = embedded(text)
+    assert document.sentences
+    assert all(text[e.start : e.end] == e.text for e in (*document.entities, *document.events))
+
+
+def test_a_manifest_reads_as_it_was_written(bundle: Path, schema: Schema) -> None:
+    manifest = dataclasses.replace(read_manifest(bundle), thresholds={"attack": 0.4})
+    write_manifest(bundle, manifest)
+    assert read_manifest(bundle) == manifest
+
+
+def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MarsadError, match=r"no model bundle here, marsad\.json is missing"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"version": 99}, r"version 99; this Marsad reads 'marsad-bundle' version 1"),
+        ({"format": "onnx"}, r"format 'onnx' version 1"),
+        ({"colour": "red"}, r"unknown key 'colour'"),
+        ({"window": "wide"}, r"window: found 'wide' \(text\), wanted int"),
+        ({"schema": {"name": "x", "entities": ["PER"]}}, r"has \(17, 11, 4\) entity tags"),
+    ],
+)
+def test_a_foreign_manifest_is_refused(
+    bundle: Path, change: dict[str, object], message: str
+) -> None:
+    table = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
+    (bundle / MANIFEST).write_text(json.dumps({**table, **change}), encoding="utf-8")
+    with pytest.raises(MarsadError, match=message):
+        load(bundle, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [(MANIFEST, "not JSON"), (MODEL, "ONNX Runtime cannot read it"), (TOKENIZER, "no tokenizer")],
+)
+def test_a_broken_file_is_named(bundle: Path, name: str, message: str) -> None:
+    (bundle / name).write_bytes(b"\x00 rubbish")
+    with pytest.raises(MarsadError, match=rf"{name}: {message}"):
+        load(bundle, device="cpu")
+
+
+def test_an_unknown_device_is_refused() -> None:
+    with pytest.raises(MarsadError, match="device 'tpu': wanted one of auto, cpu, cuda"):
+        load(device="tpu")

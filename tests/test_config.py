@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from marsad.errors import MarsadError
+from marsad_train.config import Run, read_config, read_schema
+from marsad_train.pretrain import Pretraining
+
+CONFIGS = sorted(Path("configs").glob("*.toml"))
+READERS = {
+    "conflict": read_schema,
+    "pretrain": lambda path: read_config(Pretraining, path),
+}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_is_one(path: Path) -> None:
+    assert READERS.get(path.stem, lambda path: read_config(Run, path))(path)
+
+
+def test_changes_override_a_file_and_its_base() -> None:
+    changes = ["encoder.name=/models/arabert", "epochs=2", "plan.clip = 0.5"]
+    run = read_config(Run, Path("configs/arabert.toml"), changes)
+    assert (run.encoder.name, run.epochs, run.plan.clip) == ("/models/arabert", 2, 0.5)
+    assert run.encoder.window == 256  # the file's own
+    assert run.train[0].path == "data/corpus/train.jsonl"  # the base's
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("epoch=3", r"small\.toml: unknown key 'epoch'\. Known keys: name, output"),
+        ("plan.lr=3", r"plan: unknown key 'lr'"),
+        ("epochs=many", r"epochs: found 'many' \(text\), wanted int"),
+        ("epochs=true", r"epochs: found True \(true/false\), wanted int"),
+        ("epochs", r"--set 'epochs': wanted key=value"),
+        ("name.first=x", r"'name' has no keys"),
+        ("train=3", r"train: found 3 \(int\), wanted a list"),
+        (
+            'train=[{path="x", format="xml"}]',
+            r"train\[0\]: format: found 'xml', wanted one of records, conll",
+        ),
+        ("train=[{}]", r"train\[0\]: the key 'path' is missing"),
+        ("plan=3", r"plan: found 3 \(int\), wanted a table"),
+    ],
+)
+def test_what_means_nothing_is_refused(change: str, message: str) -> None:
+    with pytest.raises(MarsadError, match=message):
+        read_config(Run, Path("configs/small.toml"), [change])
+
+
+def test_a_missing_file_and_one_that_is_not_toml_are_named(tmp_path: Path) -> None:
+    with pytest.raises(MarsadError, match=r"nowhere\.toml: No such file"):
+        read_config(Run, tmp_path / "nowhere.toml")
+    (tmp_path / "bad.toml").write_text("a = ")
+    with pytest.raises(MarsadError, match=r"bad\.toml: not TOML"):
+        read_config(Run, tmp_path / "bad.toml")
+
+
+def test_a_schema_refuses_fillers_and_classes_it_does_not_have(tmp_path: Path) -> None:
+    path = tmp_path / "schema.toml"
+    path.write_text('name = "x"\nentities = ["PER"]\n[roles]\nactor.fillers = ["ARMED"]\n')
+    with pytest.raises(MarsadError, match=r"roles\.actor\.fillers: unknown entity label 'ARMED'"):
+        read_schema(path)

@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marsad.errors import MarsadError
+from marsad.schema import Schema
+from marsad.words import Spelling, WordCutter
+from marsad_train.corpora import ANY, Corpus, allowed_tags, corpus_tags, read_corpus
+
+LABELS = {"PER": ("PER",), "ORG": ("ORG", "ARMED"), "MISC": ("O", "ARMED"), "O": ("DATE",)}
+cut = WordCutter(Spelling())
+
+
+def written(tmp_path: Path, content: str, format: str = "conll") -> Corpus:
+    path = tmp_path / "corpus.txt"
+    path.write_text(content, encoding="utf-8")
+    return Corpus(path=str(path), format=format, labels=LABELS)  # type: ignore[arg-type]
+
+
+def tagged(corpus: Corpus, schema: Schema, row: int = 0) -> list[tuple[str, str]]:
+    example = read_corpus(corpus, 0, schema, cut)[row]
+    tags = corpus_tags(corpus, schema)
+    return [(f, tags[t]) for f, t in zip(example["forms"], example["entity_tags"], strict=True)]
+
+
+def names(corpus: Corpus, schema: Schema, tag: str) -> set[str]:
+    row = corpus_tags(corpus, schema).index(tag)
+    allowed = allowed_tags(corpus, schema)[row]
+    return {schema.entity_tags[index] for index in np.flatnonzero(allowed)}
+
+
+def test_labels_allow_what_the_corpus_may_mean(schema: Schema) -> None:
+    corpus = Corpus(path="x", format="conll", labels=LABELS)
+    assert names(corpus, schema, "B-PER") == {"B-PER"}
+    assert names(corpus, schema, "I-ORG") == {"I-ORG", "I-ARMED"}
+    assert names(corpus, schema, "B-MISC") == {"O", "B-ARMED", "I-ARMED"}
+    assert names(corpus, schema, "O") == {"O", "B-DATE", "I-DATE"}
+    assert names(corpus, schema, ANY) == set(schema.entity_tags)
+
+
+def test_without_labels_a_corpus_has_the_schemas_own(schema: Schema) -> None:
+    allowed = allowed_tags(Corpus(path="x"), schema)
+    assert allowed[1:].tolist() == np.eye(len(schema.entity_tags), dtype=bool).tolist()
+
+
+def test_proclitics_that_were_split_off_are_joined_again(schema: Schema, tmp_path: Path) -> None:
+    corpus = written(tmp_path, "و O\nقال O\nل O\nأحمد B-PER\nعلي I-PER\nو O\n. O\n")
+    assert tagged(corpus, schema) == [
+        ("وقال", "O"),
+        ("لأحمد", "B-PER"),
+        ("علي", "I-PER"),
+        ("و", "O"),
+        (".", "O"),
+    ]
+
+
+def test_an_initial_that_is_part_of_a_name_is_not_joined(schema: Schema, tmp_path: Path) -> None:
+    corpus = written(tmp_path, "د B-ORG\nب I-ORG\nا I-ORG\n")
+    assert [form for form, _ in tagged(corpus, schema)] == ["د", "ب", "ا"]
+
+
+def test_a_bracket_glued_to_a_name_says_nothing(schema: Schema, tmp_path: Path) -> None:
+    corpus = written(tmp_path, "(د B-ORG\nب) I-ORG\n")
+    assert tagged(corpus, schema) == [("(", ANY), ("د", "B-ORG"), ("ب", "I-ORG"), (")", ANY)]
+
+
+def test_a_tag_that_goes_on_without_a_beginning_begins(schema: Schema, tmp_path: Path) -> None:
+    corpus = written(tmp_path, "أحمد I-PER\nسانا I-ORG\n")
+    assert tagged(corpus, schema) == [("أحمد", "B-PER"), ("سانا", "B-ORG")]
+
+
+def test_of_nested_tags_the_outermost_known_counts(schema: Schema, tmp_path: Path) -> None:
+    corpus = written(
+        tmp_path, "رئيس B-OCC\nوكالة I-OCC B-ORG\nسانا I-OCC I-ORG B-PER\n\nقال O\n", "wojood"
+    )
+    assert tagged(corpus, schema) == [("رئيس", "O"), ("وكالة", "B-ORG"), ("سانا", "I-ORG")]
+    assert tagged(corpus, schema, row=1) == [("قال", "O")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "no sentences"),
+        ("قال\n", r"line 1: 1 columns"),
+        ("قال O\nأحمد B-PER extra\n", r"line 2: 3 columns"),
+        ("قال O\nأحمد PER\n", r"line 2: tag 'PER'; wanted O, B-label or I-label"),
+        ("قال O\nحلب B-GPE\n", r"line 2: unknown label 'GPE'\. Known: PER, ORG, MISC, O"),
+    ],
+)
+def test_a_faulty_file_is_refused_with_the_line(
+    schema: Schema, tmp_path: Path, content: str, message: str
+) -> None:
+    with pytest.raises(MarsadError, match=message):
+        read_corpus(written(tmp_path, content), 0, schema, cut)
+
+
+def test_labels_that_the_schema_lacks_are_refused(schema: Schema) -> None:
+    corpus = Corpus(path="x.conll", format="conll", labels={"PER": ("PERSON",)})
+    with pytest.raises(MarsadError, match=r"x\.conll: labels\.PER: unknown label 'PERSON'"):
+        allowed_tags(corpus, schema)
+
+
+def test_a_missing_file_is_named(schema: Schema) -> None:
+    with pytest.raises(MarsadError, match=r"nowhere\.conll"):
+        read_corpus(Corpus(path="nowhere.conll", format="conll", labels=LABELS), 0, schema, cut)

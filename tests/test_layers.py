@@ -1,0 +1,107 @@
+"""What no linter holds: the order of imports, the size of modules, what the wheel holds and needs."""
+
+import ast
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+INFER, TRAIN = ROOT / "infer" / "marsad", ROOT / "train" / "marsad_train"
+MODULES = sorted([*INFER.rglob("*.py"), *TRAIN.rglob("*.py")])
+LAYERS = {
+    INFER: (
+        "errors words tables schema sentences records encode tokenise decode bundle onnx_encoder read "
+        "pipeline evaluate"
+    ).split(),
+    TRAIN: (
+        "encoders losses checkpoint loop corpora config batches network pretrain learn card export cli"
+    ).split(),
+}
+LIMIT = 300  # lines
+
+
+def imported(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    plain = {n.name for node in ast.walk(tree) if isinstance(node, ast.Import) for n in node.names}
+    return plain | {
+        node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+    }
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_a_module_is_short_and_says_what_it_does(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= LIMIT
+    assert (ast.get_docstring(ast.parse(text)) or "").splitlines()[0].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [(folder, name) for folder, names in LAYERS.items() for name in names]
+)
+def test_a_module_imports_only_the_layers_below_it(folder: Path, name: str) -> None:
+    layers = LAYERS[folder]
+    below = {f"{folder.name}.{layer}" for layer in layers[: layers.index(name)]}
+    own = {
+        module for module in imported(folder / f"{name}.py") if module.startswith(f"{folder.name}.")
+    }
+    assert own <= below
+
+
+@pytest.mark.parametrize("path", sorted(INFER.rglob("*.py")), ids=lambda path: path.stem)
+def test_inference_imports_neither_training_nor_torch(path: Path) -> None:
+    roots = {module.partition(".")[0] for module in imported(path)}
+    assert not roots & {"marsad_train", "torch", "transformers", "datasets", "accelerate"}
+
+
+def test_importing_marsad_loads_no_torch() -> None:
+    code = "import sys, marsad.cli; print(sorted({'torch', 'transformers', 'pandas'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    subprocess.run([*build, str(ROOT)], capture_output=True, check=True)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_the_wheel_holds_every_module_and_the_bundle(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    wanted = {
+        str(path.relative_to(path.parents[len(path.relative_to(ROOT).parts) - 2]))
+        for path in MODULES
+    }
+    bundle = INFER / "models" / "marsad-small"
+    wanted |= {f"marsad/models/marsad-small/{path.name}" for path in bundle.iterdir()}
+    assert wanted <= names
+    assert "marsad_train/sample.txt" in names
+
+
+def test_the_wheel_works_where_only_what_inference_needs_is_installed(
+    wheel: Path, tmp_path: Path
+) -> None:
+    """In an environment of its own that sees this one's packages, but no source tree."""
+    venv.create(tmp_path / "env", with_pip=False)
+    (site,) = (tmp_path / "env").glob("lib/python*/site-packages")
+    zipfile.ZipFile(wheel).extractall(site)
+    here = Path(pytest.__file__).parent.parent
+    (site / "borrowed.pth").write_text(str(here))
+    code = (
+        "import marsad, sys; document = marsad.load()('قصفت قوات النظام بلدة كنصفرة'); "
+        "print(marsad.__file__, len(document.entities), 'torch' in sys.modules)"
+    )
+    python = tmp_path / "env" / "bin" / "python"
+    done = subprocess.run(
+        [python, "-I", "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    path, entities, torch = done.stdout.split()
+    assert path.startswith(str(site))
+    assert int(entities) > 0
+    assert torch == "False"

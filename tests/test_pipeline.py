@@ -1,0 +1,168 @@
+import random
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from marsad.encode import Batch
+from marsad.pipeline import Pipeline
+from marsad.schema import Document
+
+REPORT = "قَصَفَت قوات النظام بلدة حلب أمس. مقتل مدنيين في إدلب"
+WORDS = [
+    "قصفت",
+    "غارة",
+    "سيطرت",
+    "مقتل",
+    "قوات",
+    "النظام",
+    "الفصائل",
+    "حلب",
+    "إدلب",
+    "بلدة",
+    "أمس",
+    "مدنيين",
+    "على",
+    "في",
+    ".",
+    "،",
+    "مجهول",
+    "#حلب",
+]
+same_pipeline = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+news = st.lists(st.sampled_from([*WORDS, "\n", "\u202b", "ـ", "🔴"]), max_size=60).map(" ".join)
+
+
+def facts(document: Document) -> list[tuple[object, ...]]:
+    """All of a document but its scores, which may differ in the last digits."""
+    return [
+        *((e.label, e.start, e.end) for e in document.entities),
+        *(
+            (e.type, e.start, e.end, *((a.role, a.entity) for a in e.arguments))
+            for e in document.events
+        ),
+        *((s.start, s.end, s.classes) for s in document.sentences),
+    ]
+
+
+def test_a_report_becomes_entities_events_and_classes(pipeline: Pipeline) -> None:
+    document = pipeline(REPORT)
+    assert [(e.label, e.text) for e in document.entities] == [
+        ("ARMED", "قوات النظام"),
+        ("LOC", "حلب"),
+        ("DATE", "أمس"),
+        ("VICTIM", "مدنيين"),
+        ("LOC", "إدلب"),
+    ]
+    attack, killed = document.events
+    assert (attack.type, attack.text, attack.sentence) == ("ATTACK", "قَصَفَت", 0)
+    assert [(a.role, a.entity) for a in attack.arguments] == [
+        ("actor", 0),
+        ("place", 1),
+        ("time", 2),
+    ]
+    assert [(a.role, a.entity) for a in killed.arguments] == [("victim", 3), ("place", 4)]
+    assert [s.classes for s in document.sentences] == [("attack",), ("casualty",)]
+
+
+@same_pipeline
+@given(st.one_of(st.text(), news))
+def test_every_offset_is_that_of_its_text(pipeline: Pipeline, text: str) -> None:
+    document = pipeline(text)
+    for found in (*document.entities, *document.events):
+        assert text[found.start : found.end] == found.text
+    for event in document.events:
+        sentence = document.sentences[event.sentence]
+        assert sentence.start <= event.start < event.end <= sentence.end
+        assert all(a.entity < len(document.entities) for a in event.arguments)
+
+
+@same_pipeline
+@given(st.lists(news, max_size=8), st.randoms(use_true_random=False))
+def test_a_text_is_read_alike_whatever_it_is_read_with(
+    pipeline: Pipeline, texts: list[str], rng: random.Random
+) -> None:
+    alone = {text: facts(pipeline(text)) for text in texts}
+    rng.shuffle(texts)
+    together = list(pipeline.tag(texts))
+    assert [document.text for document in together] == texts
+    assert [facts(document) for document in together] == [alone[text] for text in texts]
+
+
+def test_a_sentence_beyond_the_window_loses_nothing(pipeline: Pipeline) -> None:
+    document = pipeline("قصفت قوات النظام حلب " * 100)
+    assert len(document.sentences) == 1
+    assert len(document.events) == 100
+    assert len(document.entities) == 200
+
+
+def test_an_argument_is_sought_no_further_than_a_window(pipeline: Pipeline) -> None:
+    near, far = (
+        pipeline("قصفت حلب " + "مجهول " * 12 + "أمس"),
+        pipeline("قصفت " + "مجهول " * 40 + "حلب"),
+    )
+    assert len(near.events[0].arguments) == 2
+    assert not far.events[0].arguments
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n\t",
+        "\x00",
+        "\ud800 حلب \udfff",
+        "ا" * 100_000,
+        "🏴‍☠️" * 50,
+        "حلب\x00إدلب",
+        "\u202e\u2066حلب",
+        "ﷺ" * 300,
+    ],
+    ids=[
+        "empty",
+        "blank",
+        "NUL",
+        "surrogates",
+        "one long word",
+        "emoji",
+        "NUL inside",
+        "bidi",
+        "ligatures",
+    ],
+)
+def test_no_text_breaks_it(pipeline: Pipeline, text: str) -> None:
+    assert pipeline(text).text == text
+
+
+def test_documents_come_out_in_order_and_before_all_texts_are_in(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marsad.pipeline.CHUNK", 4)
+    taken: list[int] = []
+
+    def texts() -> object:
+        for number in range(9):
+            taken.append(number)
+            yield f"قصفت حلب {number}"
+
+    documents = pipeline.tag(texts())  # type: ignore[arg-type]
+    assert next(documents).text.endswith("0")
+    assert len(taken) < 9
+    assert [document.text[-1] for document in documents] == [str(n) for n in range(1, 9)]
+
+
+def test_progress_counts_the_characters_read(pipeline: Pipeline) -> None:
+    told: list[int] = []
+    list(pipeline.tag(["حلب", "إدلب حلب"], progress=told.append))
+    assert sum(told) == len("حلب") + len("إدلب حلب")
+
+
+def test_batches_hold_no_more_than_their_budget(
+    pipeline: Pipeline, encoder: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marsad.read.BUDGET", 40)
+    list(pipeline.tag(["قصفت حلب " * n for n in range(1, 9)]))
+    batches: list[Batch] = encoder.batches  # type: ignore[attr-defined]
+    assert len(batches) > 2
+    assert all(np.prod(batch.ids.shape) <= 40 + 2 * len(batch.ids) for batch in batches)

@@ -1,0 +1,206 @@
+"""A whole run of ``configs/arabert.toml`` on a tiny BERT with a vocabulary like AraBERT's."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from marsad.bundle import MODEL, read_manifest
+from marsad.errors import MarsadError
+from marsad.pipeline import Pipeline, load
+from marsad_train import checkpoint, export, learn, loop
+from marsad_train.config import Run, read_config
+from marsad_train.encoders import load_pretrained
+
+CORPUS = Path("data/corpus/train.jsonl")
+SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[رابط]", "[مستخدم]"]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("corpus") / "train.jsonl"
+    lines = CORPUS.read_text(encoding="utf-8").splitlines()[:32]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def tiny_bert(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of 2 layers, 32 wide, with the files that transformers expects of a hub's model."""
+    folder = tmp_path_factory.mktemp("bert")
+    texts = [json.loads(line)["text"] for line in records.read_text(encoding="utf-8").splitlines()]
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.train_from_iterator(
+        texts,
+        trainers.WordPieceTrainer(vocab_size=500, special_tokens=SPECIALS, show_progress=False),
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    names = {f"{name.lower()}_token": f"[{name}]" for name in ("UNK", "PAD", "CLS", "SEP", "MASK")}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = BertConfig(vocab_size=tokenizer.get_vocab_size(), intermediate_size=64, **shape)
+    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder
+
+
+def configured(records: Path, bert: Path, output: Path, *changes: str) -> Run:
+    own = [
+        f"encoder.name={bert}",
+        f'train=[{{path="{records}"}}]',
+        f"dev={records}",
+        f"output={output}",
+        "plan.encoder_rate=3e-3",
+        "plan.head_rate=3e-3",
+    ]
+    return read_config(Run, Path("configs/arabert.toml"), [*own, *changes])
+
+
+@pytest.fixture(scope="module")
+def trained(records: Path, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "arabert"
+    learn.train(configured(records, tiny_bert, folder, "epochs=20"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(trained: Path) -> Path:
+    export.export(trained, trained.parent / "bundle")
+    return trained.parent / "bundle"
+
+
+def facts(pipeline: Pipeline, texts: list[str]) -> set[Any]:
+    documents = list(pipeline.tag(texts))
+    return {(i, e.label, e.start, e.end) for i, d in enumerate(documents) for e in d.entities}
+
+
+def test_a_run_learns_its_corpus(trained: Path) -> None:
+    rows = [json.loads(line) for line in (trained / learn.FIGURES).read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == list(range(1, 21))
+    best = max(rows, key=lambda row: row["goodness"])
+    assert best["entity"]["micro"]["f1"] > 0.5
+    assert best["trigger"]["micro"]["f1"] > 0.5
+    assert best["argument"]["micro"]["f1"] > 0.3
+    assert best["class"]["macro_f1"] > 0.6
+
+
+def test_a_bundle_finds_what_the_network_found(trained: Path, bundle: Path, records: Path) -> None:
+    texts = [json.loads(line)["text"] for line in records.read_text(encoding="utf-8").splitlines()]
+    network, served = export.torch_pipeline(trained), load(bundle, device="cpu")
+    wanted, found = facts(network, texts), facts(served, texts)
+    assert len(wanted & found) >= 0.95 * len(wanted | found)
+
+
+def test_a_bundle_says_where_it_came_from(bundle: Path) -> None:
+    manifest = read_manifest(bundle)
+    assert manifest.spelling.link == "[رابط]"
+    assert manifest.training["precision"] == "int8"
+    assert manifest.training["run"]["epochs"] == 20
+    assert manifest.metrics["entity"]["micro"]["f1"] > 0.5
+    card = (bundle / "README.md").read_text(encoding="utf-8")
+    assert "| **Entities** |" in card
+    assert f"{manifest.metrics['entity']['micro']['f1']:.3f}" in card
+
+
+def test_a_graph_that_is_not_the_network_is_refused(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoilt(*arguments: Any) -> None:
+        write(*arguments)
+        model = onnx.load(arguments[-1] / MODEL)
+        table = next(one for one in model.graph.initializer if len(one.dims) == 2)
+        noise = np.random.default_rng(0).normal(size=tuple(table.dims)).astype(np.float32)
+        array = onnx.numpy_helper.to_array(table) + noise
+        table.CopyFrom(onnx.numpy_helper.from_array(array, table.name))
+        onnx.save(model, arguments[-1] / MODEL)
+
+    write = export.write_graphs
+    monkeypatch.setattr(export, "write_graphs", spoilt)
+    with pytest.raises(
+        MarsadError, match=r"disagree on sample\.txt: entities by .* nothing was written"
+    ):
+        export.export(trained, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_run_killed_and_resumed_ends_with_the_weights_of_an_unbroken_one(
+    records: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = ("epochs=3", "plan.minutes_between_checkpoints=0")
+    learn.train(configured(records, tiny_bert, tmp_path / "whole", *quick))
+    saved = checkpoint.save
+
+    def save_and_die(*arguments: Any) -> None:
+        saved(*arguments)
+        if arguments[-1] == 5:
+            raise Killed
+
+    broken = configured(records, tiny_bert, tmp_path / "broken", *quick)
+    monkeypatch.setattr(checkpoint, "save", save_and_die)
+    with pytest.raises(Killed):
+        learn.train(broken)
+    monkeypatch.setattr(checkpoint, "save", saved)
+    learn.train(broken)
+    for name in (learn.BEST, checkpoint.NAME):
+        whole, resumed = load_file(tmp_path / "whole" / name), load_file(tmp_path / "broken" / name)
+        assert whole.keys() == resumed.keys()
+        assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+    figures = [(tmp_path / name / learn.FIGURES).read_text() for name in ("whole", "broken")]
+    assert figures[0] == figures[1]
+
+
+def test_a_folder_that_holds_another_run_is_refused(
+    records: Path, tiny_bert: Path, trained: Path
+) -> None:
+    with pytest.raises(MarsadError, match=r"holds a run with other settings \(epochs\)"):
+        learn.train(configured(records, tiny_bert, trained, "epochs=21"))
+
+
+def test_a_broken_corpus_is_refused_before_training(
+    records: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text(records.read_text(encoding="utf-8") + '\n{"text": 1}\n', encoding="utf-8")
+    with pytest.raises(MarsadError, match=r"bad\.jsonl, line 33: the key"):
+        learn.train(configured(bad, tiny_bert, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_encoder_that_cannot_be_fetched_says_how_to_give_a_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(
+        MarsadError, match=r"aubmindlab/bert-base-arabertv02.*encoder\.name=path/to/folder"
+    ):
+        load_pretrained("aubmindlab/bert-base-arabertv02")
+
+
+def test_a_folder_without_a_run_cannot_be_exported(tmp_path: Path) -> None:
+    shutil.copy(CORPUS, tmp_path)
+    with pytest.raises(MarsadError, match="wanted the folder of a run"):
+        export.export(tmp_path, tmp_path / "bundle")
+
+
+@pytest.mark.parametrize(
+    ("step", "share"), [(0, 0.1), (9, 1.0), (10, 1.0), (55, 0.5), (99, 1 / 90)]
+)
+def test_the_rate_rises_and_falls_linearly(step: int, share: float) -> None:
+    assert loop.Plan(warmup=0.1).rate(step, 100) == pytest.approx(share)
