@@ -96,12 +96,21 @@ class Pipeline:
             )
             kind, category = types[found.kind]
             yield Event(
-                kind, category, start, end, text[start:end], _rounded(found.score), number, arguments
+                kind,
+                category,
+                start,
+                end,
+                text[start:end],
+                _rounded(found.score),
+                number,
+                arguments,
             )
 
     def _sentence(self, task: Task, reading: Reading) -> Sentence:
         classes = self.manifest.schema.classes
-        scores = {name: _rounded(chance) for name, chance in zip(classes, reading.classes, strict=True)}
+        scores = {
+            name: _rounded(chance) for name, chance in zip(classes, reading.classes, strict=True)
+        }
         thresholds = self.manifest.thresholds
         chosen = tuple(name for name in classes if scores[name] >= thresholds.get(name, 0.5))
         return Sentence(task.words[0].start, task.words[-1].end, chosen, scores)
@@ -129,7 +138,7 @@ def _chunks(tasks: Iterable[Task]) -> Iterator[list[Task]]:
     pieces = 0
     for task in tasks:
         chunk.append(task)
-        pieces += sum(map(len, task.spelt))
+        pieces += 1 + sum(map(len, task.spelt))  # so that empty documents end a chunk, too
         if pieces >= CHUNK:
             yield chunk
             chunk, pieces = [], 0

@@ -74,6 +74,8 @@ class Network(nn.Module):
     def __init__(self, encoder: PreTrainedModel, schema: Schema, dropout: float = 0.1) -> None:
         super().__init__()
         width = encoder.config.hidden_size
+        if hasattr(encoder, "pooler"):
+            encoder.pooler = None  # reads the first piece only; our classes read them all
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
         self.entities = nn.Linear(width, len(schema.entity_tags))

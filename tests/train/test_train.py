@@ -1,7 +1,6 @@
 """A whole run of ``configs/arabert.toml`` on a tiny BERT with a vocabulary like AraBERT's."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,6 @@ import onnx
 import pytest
 import torch
 from safetensors.torch import load_file
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from marsad.bundle import MODEL, read_manifest
 from marsad.errors import MarsadError
@@ -20,41 +17,7 @@ from marsad_train import checkpoint, export, learn, loop
 from marsad_train.config import Run, read_config
 from marsad_train.encoders import load_pretrained
 
-CORPUS = Path("data/corpus/train.jsonl")
-SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[رابط]", "[مستخدم]"]
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("corpus") / "train.jsonl"
-    lines = CORPUS.read_text(encoding="utf-8").splitlines()[:32]
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def tiny_bert(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT of 2 layers, 32 wide, with the files that transformers expects of a hub's model."""
-    folder = tmp_path_factory.mktemp("bert")
-    texts = [json.loads(line)["text"] for line in records.read_text(encoding="utf-8").splitlines()]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.train_from_iterator(
-        texts,
-        trainers.WordPieceTrainer(vocab_size=500, special_tokens=SPECIALS, show_progress=False),
-    )
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    names = {f"{name.lower()}_token": f"[{name}]" for name in ("UNK", "PAD", "CLS", "SEP", "MASK")}
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
-    torch.manual_seed(0)
-    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = BertConfig(vocab_size=tokenizer.get_vocab_size(), intermediate_size=64, **shape)
-    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    return folder
 
 
 def configured(records: Path, bert: Path, output: Path, *changes: str) -> Run:
@@ -194,7 +157,6 @@ def test_an_encoder_that_cannot_be_fetched_says_how_to_give_a_path(
 
 
 def test_a_folder_without_a_run_cannot_be_exported(tmp_path: Path) -> None:
-    shutil.copy(CORPUS, tmp_path)
     with pytest.raises(MarsadError, match="wanted the folder of a run"):
         export.export(tmp_path, tmp_path / "bundle")
 
