@@ -73,6 +73,7 @@ def test_a_bundle_says_where_it_came_from(bundle: Path) -> None:
     assert manifest.training["precision"] == "int8"
     assert manifest.training["run"]["epochs"] == 20
     assert manifest.metrics["entity"]["micro"]["f1"] > 0.5
+    assert manifest.metrics["agreement"] > 0.95
     card = (bundle / "README.md").read_text(encoding="utf-8")
     assert "| **Entities** |" in card
     assert f"{manifest.metrics['entity']['micro']['f1']:.3f}" in card
@@ -154,6 +155,13 @@ def test_an_encoder_that_cannot_be_fetched_says_how_to_give_a_path(
         MarsadError, match=r"aubmindlab/bert-base-arabertv02.*encoder\.name=path/to/folder"
     ):
         load_pretrained("aubmindlab/bert-base-arabertv02")
+
+
+def test_an_export_overwrites_nothing_but_bundles(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(MarsadError, match="neither empty nor a bundle"):
+        export.export(trained, tmp_path)
+    assert (tmp_path / "thesis.txt").exists()
 
 
 def test_a_folder_without_a_run_cannot_be_exported(tmp_path: Path) -> None:

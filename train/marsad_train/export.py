@@ -6,7 +6,7 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -17,18 +17,19 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from marsad.bundle import LINKS, MODEL, TOKENIZER, Manifest, write_manifest
+from marsad.bundle import LINKS, MANIFEST, MODEL, TOKENIZER, Manifest, write_manifest
 from marsad.decode import best_tags
 from marsad.encode import Batch, Encoder, Floats, Pairs
 from marsad.errors import MarsadError
+from marsad.evaluate import evaluate
 from marsad.onnx_encoder import OnnxEncoder
 from marsad.pipeline import Pipeline, load
 from marsad.records import read_records
-from marsad.schema import Schema
+from marsad.schema import Document, Schema
 from marsad.tokenise import Tokeniser
 from marsad.words import WordCutter
 from marsad_train.card import write_card
-from marsad_train.learn import ORIGIN, RUN, figures, load_best, score
+from marsad_train.learn import ORIGIN, RUN, figures, load_best, load_run
 from marsad_train.network import Network, TorchEncoder
 
 log = logging.getLogger(__name__)
@@ -50,11 +51,13 @@ def export(run_folder: Path, bundle: Path, *, precision: Precision = "int8") -> 
     Raises:
         MarsadError: the folder holds no finished epoch, or ONNX and torch disagree on the sample.
     """
+    if bundle.exists() and any(bundle.iterdir()) and not (bundle / MANIFEST).exists():
+        raise MarsadError(f"{bundle}: neither empty nor a bundle; nothing was written.")
     run, schema, tokenizer, network = load_best(run_folder)
     tokeniser = Tokeniser(tokenizer, run.encoder.window)
     sample = sample_batch(tokeniser, WordCutter(run.spelling))
     torch_encoder = TorchEncoder(network)
-    with tempfile.TemporaryDirectory(dir=bundle.parent if bundle.parent.exists() else None) as name:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_graphs(network, schema, sample, folder)
         check_exact(OnnxEncoder(folder, schema, device="cpu"), torch_encoder, sample)
@@ -71,14 +74,38 @@ def export(run_folder: Path, bundle: Path, *, precision: Precision = "int8") -> 
             training=_origin(run_folder, precision),
         )
         write_manifest(folder, manifest)
-        records = read_records(Path(run.dev), schema)
-        metrics = figures(score(load(folder, device="cpu"), records))
-        manifest = dataclasses.replace(manifest, metrics={"dev": Path(run.dev).name, **metrics})
+        manifest = dataclasses.replace(manifest, metrics=_metrics(run_folder, folder))
         write_manifest(folder, manifest)
         write_card(folder, manifest)
-        shutil.rmtree(bundle, ignore_errors=True)
-        shutil.copytree(folder, bundle)
+        bundle.mkdir(parents=True, exist_ok=True)
+        for path in folder.iterdir():
+            shutil.copy(path, bundle)
     log.info("wrote %s: %.1f MB", bundle, sum(f.stat().st_size for f in bundle.iterdir()) / 1e6)
+
+
+def _metrics(run_folder: Path, bundle: Path) -> dict[str, Any]:
+    """A bundle's figures on the run's dev records, and how far they are from the network's."""
+    network, served = torch_pipeline(run_folder), load(bundle, device="cpu")
+    dev = Path(load_run(run_folder).dev)
+    records = read_records(dev, served.manifest.schema)
+    texts = [record.text for record in records]
+    theirs, ours = list(network.tag(texts)), list(served.tag(texts))
+    reports = evaluate(records, ours)
+    agreement = entity_agreement(ours, theirs)
+    torch_f1 = {kind: r.micro.f1 for kind, r in evaluate(records, theirs).items()}
+    log.info("%.2f %% of the dev entities are those that torch finds", 100 * agreement)
+    for kind, f1 in torch_f1.items():
+        log.info("%s F1 %.4f, in torch %.4f", kind, reports[kind].micro.f1, f1)
+    return {"dev": dev.name, "agreement": agreement, "torch_f1": torch_f1, **figures(reports)}
+
+
+def entity_agreement(ours: Sequence[Document], theirs: Sequence[Document]) -> float:
+    """The share of entities that both find alike, of those that the one who found more found."""
+    mine, other = (
+        {(i, e.label, e.start, e.end) for i, d in enumerate(documents) for e in d.entities}
+        for documents in (ours, theirs)
+    )
+    return len(mine & other) / max(1, len(mine), len(other))
 
 
 def torch_pipeline(run_folder: Path) -> Pipeline:

@@ -165,8 +165,8 @@ def _keep(folder: Path, network: Network, epoch: int, reports: dict[str, Report]
         save_file(weights, folder / BEST)
 
 
-def load_best(folder: Path) -> tuple[Run, Schema, Tokenizer, Network]:
-    """The run of a folder, and the network of its best epoch.
+def load_run(folder: Path) -> Run:
+    """The settings of a folder's run.
 
     Raises:
         MarsadError: the folder holds no run, or one that has not finished an epoch.
@@ -175,7 +175,12 @@ def load_best(folder: Path) -> tuple[Run, Schema, Tokenizer, Network]:
         raise MarsadError(
             f"{folder}: no {BEST} here; wanted the folder of a run (marsad-train run)."
         )
-    run = build(Run, json.loads((folder / RUN).read_text(encoding="utf-8")), str(folder / RUN))
+    return build(Run, json.loads((folder / RUN).read_text(encoding="utf-8")), str(folder / RUN))
+
+
+def load_best(folder: Path) -> tuple[Run, Schema, Tokenizer, Network]:
+    """The run of a folder, its schema and tokenizer, and the network of its best epoch."""
+    run = load_run(folder)
     schema = read_schema(Path(run.schema))
     config = AutoConfig.from_pretrained(folder / ENCODER)
     encoder = AutoModel.from_config(config, attn_implementation="eager")
