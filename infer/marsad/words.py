@@ -115,7 +115,7 @@ class WordCutter:
         if kind == "mention" and self.spelling.mention:
             return self.spelling.mention
         form = unicodedata.normalize("NFKC", _DROPPED.sub(_keep_hamza, surface))
-        form = " ".join(_DROPPED.sub("", form).translate(_LETTERS).split()) or surface
+        form = " ".join(_DROPPED.sub("", form).translate(_LETTERS).split()) or surface[0]
         if self._repeated:
             form = self._repeated.sub(lambda run: run.group(1) * self.spelling.repeats, form)
         # A lone surrogate is no character: neither tokenizers nor UTF-8 can carry it.

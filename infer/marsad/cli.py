@@ -1,0 +1,205 @@
+"""``marsad``: tag news, evaluate a model, and say what a model is."""
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, TextIO
+
+import typer
+from tqdm import tqdm
+
+from marsad import pipeline
+from marsad.bundle import EMBEDDED, read_manifest
+from marsad.errors import MarsadError
+from marsad.evaluate import evaluate
+from marsad.inputs import STDIN, total_bytes
+from marsad.meter import Meter, open_bar, tag_sources
+from marsad.readers import READERS, read
+from marsad.records import read_records
+from marsad.report import describe, info_lines, score_table
+from marsad.schema import Document
+from marsad.terminal import plain
+from marsad.writers import WRITERS, Writer, json_text, open_output, write_text
+
+# Exit statuses; the last two are what a shell reports of a program that ended by the signal.
+SOME_FAILED, REFUSED, INTERRUPTED, CUT_OFF = 1, 2, 130, 141
+WIDEST = 100  # columns; longer lines are hard to follow
+USAGE = "nothing to read; give files, folders, globs, or - for standard input: marsad tag news/"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Read Arabic news of armed conflict: who did what to whom, where and when.",
+)
+Model = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="A model bundle; without it, Marsad's own.")
+]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="auto: CUDA when it is there.")]
+Threads = Annotated[int, typer.Option(min=0, help="Threads of the model; 0: one for each core.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no summary; only errors.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[INPUT]...",
+        show_default=False,
+        help="Files (.txt: a text; .jsonl: an object with a text a line), folders, globs, or -.",
+    ),
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write here, not to stdout.")
+]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", metavar="jsonl|text", help="text on a terminal, else jsonl."),
+]
+
+
+@app.command("tag")
+def tag_command(  # noqa: PLR0913 - each is an option
+    inputs: Inputs = None,
+    output: Output = None,
+    format_: Format = None,
+    model: Model = None,
+    device: Device = "auto",
+    threads: Threads = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Find the entities and events of texts.
+
+    Exit status: 0, all were tagged; 1, some could not be read; 2, none could, or wrong usage.
+    """
+    with _ending_well():
+        names = inputs or _piped()
+        to_file = output is not None and str(output) != STDIN
+        on_screen = not to_file and _is_terminal(sys.stdout)
+        writer = _writer(format_, on_screen=on_screen)
+        tagger = pipeline.load(model, device=device, threads=threads)
+        watched = not quiet and _is_terminal(sys.stderr)
+        total = total_bytes(names, READERS) if watched else None
+        with open_bar(total, "B", shown=watched) as bar:
+            meter = Meter(bar, _say)
+            documents = tag_sources(tagger, read(names, _stdin()), meter)
+            with open_output(output) if output and to_file else _stdout() as out:
+                writer(_making_way(documents, bar) if on_screen else documents, out)
+                if meter.failed and not meter.documents:
+                    raise typer.Exit(REFUSED)  # and leave no empty output behind
+        if not quiet:
+            _say(meter.summary)
+        if meter.failed:
+            raise typer.Exit(SOME_FAILED)
+
+
+@app.command("evaluate")
+def evaluate_command(
+    gold: Annotated[Path, typer.Argument(help="Annotated records, as JSONL.")],
+    model: Model = None,
+    as_json: AsJson = False,
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Score a model on annotated records: strict, with 95 % bootstrap intervals of F1."""
+    with _ending_well():
+        tagger = pipeline.load(model, device=device, threads=threads)
+        records = read_records(gold, tagger.manifest.schema)
+        texts = [record.text for record in records]
+        with open_bar(sum(map(len, texts)), "char", shown=_is_terminal(sys.stderr)) as bar:
+            reports = evaluate(records, tagger.tag(texts, progress=bar.update))
+        table = {kind: asdict(report) for kind, report in reports.items()}
+        _print([json_text(table, indent=2)] if as_json else map(plain, score_table(reports)))
+
+
+@app.command("info")
+def info_command(model: Model = None, as_json: AsJson = False) -> None:
+    """Say what a model is: its schema, licence, figures and origin."""
+    with _ending_well():
+        folder = model or EMBEDDED
+        manifest = read_manifest(folder)
+        about = describe(folder, manifest)
+        lines = map(plain, info_lines(about, manifest.schema))
+        _print([json_text(about, indent=2)] if as_json else lines)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="marsad")
+
+
+@contextmanager
+def _ending_well() -> Iterator[None]:
+    """Say in one line what the caller can mend; end quietly when interrupted or cut off."""
+    try:
+        yield
+    except MarsadError as error:
+        _say(f"error: {error}")
+        raise typer.Exit(REFUSED) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:  # as of ``marsad tag … | head``
+        raise typer.Exit(CUT_OFF) from None
+
+
+def _piped() -> Sequence[str]:
+    if sys.stdin is None or _is_terminal(sys.stdin):
+        raise MarsadError(USAGE)
+    return [STDIN]
+
+
+def _writer(name: str | None, *, on_screen: bool) -> Writer:
+    name = name or ("text" if on_screen else "jsonl")
+    if name not in WRITERS:
+        raise MarsadError(f"--format {name!r}: wanted {' or '.join(WRITERS)}.")
+    if name == "text" and on_screen:
+        colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        width = min(WIDEST, shutil.get_terminal_size().columns)
+        return partial(write_text, colour=colour, width=width)
+    return WRITERS[name]
+
+
+def _making_way(documents: Iterator[Document], bar: Any) -> Iterator[Document]:
+    """Take the bar off the screen before a document is written there; it comes back below."""
+    for document in documents:
+        bar.clear()
+        yield document
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _stdin() -> BinaryIO:
+    return sys.stdin.buffer if sys.stdin else io.BytesIO()
+
+
+@contextmanager
+def _stdout() -> Iterator[BinaryIO]:
+    if sys.stdout is None:
+        raise MarsadError("standard output is closed; write to a file with -o.")
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        # What is left in the buffer would raise again when Python exits.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise MarsadError(f"standard output: {error.strerror or error}.") from error
+
+
+def _print(lines: Iterable[str]) -> None:
+    with _stdout() as out:
+        out.writelines(f"{line}\n".encode() for line in lines)
+
+
+def _say(line: str) -> None:
+    if sys.stderr:
+        tqdm.write(plain(line), file=sys.stderr)  # above the bar, if there is one
