@@ -14,7 +14,7 @@ INFER, TRAIN = ROOT / "infer" / "marsad", ROOT / "train" / "marsad_train"
 MODULES = sorted([*INFER.rglob("*.py"), *TRAIN.rglob("*.py")])
 LAYERS = {
     INFER: """errors words tables schema sentences records encode tokenise decode bundle
-        onnx_encoder read pipeline evaluate""",
+        onnx_encoder read pipeline evaluate inputs readers terminal writers meter report cli""",
     TRAIN: """encoders losses checkpoint loop corpora config batches network pretrain learn card
         export cli""",
 }

@@ -43,13 +43,15 @@ Model = Annotated[
     Path | None, typer.Option(metavar="DIR", help="A model bundle; without it, Marsad's own.")
 ]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="auto: CUDA when it is there.")]
-Threads = Annotated[int, typer.Option(min=0, help="Threads of the model; 0: one for each core.")]
+Threads = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Threads of the model; 0: one for each core.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no summary; only errors.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[INPUT]...",
+        metavar="INPUT",
         show_default=False,
         help="Files (.txt: a text; .jsonl: an object with a text a line), folders, globs, or -.",
     ),
