@@ -7,6 +7,7 @@ from marsad.words import ARABIC, TATWEEL, Word
 
 _STOPS = ".…؟?!۔"
 _CLOSERS = "\"'»”’)]›"
+_RUN = _STOPS + _CLOSERS
 
 _LINE_BREAK = re.compile("[\n\r\x0b\x0c\x85\u2028\u2029]")
 _APART = re.compile(rf"[\s{TATWEEL}]")
@@ -30,7 +31,7 @@ def split_sentences(text: str, words: Sequence[Word]) -> list[range]:
 def _lines(text: str, words: Sequence[Word]) -> Iterator[range]:
     start = 0
     for index in range(1, len(words)):
-        if _LINE_BREAK.search(text, words[index - 1].end, words[index].start):
+        if _breaks(text, words, index):
             yield range(start, index)
             start = index
     if words:
@@ -58,13 +59,11 @@ def _split_line(text: str, words: Sequence[Word], line: range) -> list[range]:
 
 def _stop_run(text: str, words: Sequence[Word], rest: range) -> range:
     """Find the stops that ``rest`` begins with and what closes right behind them; maybe none."""
-    end = rest.start
-    if text[words[end].start] in _STOPS:
+    if text[words[rest.start].start] not in _STOPS:
+        return range(0)
+    end = rest.start + 1
+    while end < rest.stop and text[words[end].start] in _RUN and _touch(text, words, end):
         end += 1
-        while end < rest.stop and text[words[end].start] in _STOPS + _CLOSERS:
-            if not _touch(text, words, end):
-                break
-            end += 1
     return range(rest.start, end)
 
 
@@ -76,9 +75,7 @@ def _ends_sentence(text: str, words: Sequence[Word], run: range) -> bool:
     stops = marks.rstrip(_CLOSERS)
     if stops != marks and stops[-1] in "؟?!":  # mostly asked inside a sentence: لقاء «من أنا؟» غدا
         return False
-    if stops == "." and _abbreviates(text, words, run.start):
-        return False
-    if _spreads_word(text, words, run):
+    if _spreads_word(text, words, run) or (stops == "." and _abbreviates(text, words, run.start)):
         return False
     if _touch(text, words, run.stop):
         return _can_end_glued(text, words, run.start) and _is_long(text, words[run.stop])
@@ -91,8 +88,8 @@ def _abbreviates(text: str, words: Sequence[Word], stop: int) -> bool:
     if len(letter) != 1 or not letter.isalpha():
         return False
     # The era behind a year is the exception: عام 2015م. وأضاف and 1436هـ. وأضاف are two sentences.
-    is_era = text[words[stop - 1].start] in "مه" and stop > 1 and words[stop - 2].form.isdigit()
-    return not is_era
+    has_year = stop > 1 and words[stop - 2].form.isdigit() and not _breaks(text, words, stop - 1)
+    return not (has_year and text[words[stop - 1].start] in "مه")
 
 
 def _spreads_word(text: str, words: Sequence[Word], run: range) -> bool:
@@ -110,6 +107,11 @@ def _can_end_glued(text: str, words: Sequence[Word], stop: int) -> bool:
 def _is_long(text: str, word: Word) -> bool:
     """Tell whether a word is Arabic and long enough to end or begin a sentence without a space."""
     return len(word.form) >= _SHORTEST_GLUED and bool(_ARABIC_LETTER.match(text, word.start))
+
+
+def _breaks(text: str, words: Sequence[Word], index: int) -> bool:
+    """Tell whether a line break stands between a word and the one before it."""
+    return bool(_LINE_BREAK.search(text, words[index - 1].end, words[index].start))
 
 
 def _touch(text: str, words: Sequence[Word], index: int) -> bool:

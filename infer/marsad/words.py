@@ -115,11 +115,12 @@ class WordCutter:
         if kind == "mention" and self.spelling.mention:
             return self.spelling.mention
         form = unicodedata.normalize("NFKC", _DROPPED.sub(_keep_hamza, surface))
-        form = " ".join(_DROPPED.sub("", form).translate(_LETTERS).split()) or surface[0]
+        form = _DROPPED.sub("", form).translate(_LETTERS)
         if self._repeated:
             form = self._repeated.sub(lambda run: run.group(1) * self.spelling.repeats, form)
+        form = " ".join(form.translate(self._replace).split()) or surface[0]
         # A lone surrogate is no character: neither tokenizers nor UTF-8 can carry it.
-        return form.translate(self._replace).encode("utf-8", "replace").decode("utf-8")
+        return form.encode("utf-8", "replace").decode("utf-8")
 
 
 def _keep_hamza(match: re.Match[str]) -> str:
