@@ -8,7 +8,7 @@ import pytest
 from marsad.bundle import EMBEDDED, MANIFEST, MODEL, TOKENIZER, read_manifest, write_manifest
 from marsad.errors import MarsadError
 from marsad.pipeline import Pipeline, load
-from marsad.schema import Schema
+from marsad.schema import Document, Schema
 
 SAMPLES = sorted(Path("data/samples").glob("*.txt"))
 
@@ -46,6 +46,21 @@ def test_the_embedded_model_reads_every_sample(embedded: Pipeline, path: Path) -
     assert all(text[e.start : e.end] == e.text for e in (*document.entities, *document.events))
 
 
+def test_the_embedded_model_reads_a_text_alike_whatever_it_is_read_with(embedded: Pipeline) -> None:
+    texts = [line for path in SAMPLES for line in path.read_text(encoding="utf-8").splitlines()]
+    alone = [embedded(text) for text in texts]
+    together = list(embedded.tag(texts))
+    assert [facts(document) for document in together] == [facts(document) for document in alone]
+
+
+def facts(document: Document) -> list[tuple[object, ...]]:
+    return [
+        *((e.label, e.start, e.end) for e in document.entities),
+        *((e.type, e.start, *((a.role, a.entity) for a in e.arguments)) for e in document.events),
+        *(s.classes for s in document.sentences),
+    ]
+
+
 def test_a_manifest_reads_as_it_was_written(bundle: Path, schema: Schema) -> None:
     manifest = dataclasses.replace(read_manifest(bundle), thresholds={"attack": 0.4})
     write_manifest(bundle, manifest)
@@ -64,7 +79,10 @@ def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
         ({"format": "onnx"}, r"format 'onnx' version 1"),
         ({"colour": "red"}, r"unknown key 'colour'"),
         ({"window": "wide"}, r"window: found 'wide' \(text\), wanted int"),
-        ({"schema": {"name": "x", "entities": ["PER"]}}, r"has \(17, 11, 4\) entity tags"),
+        (
+            {"schema": {"name": "x", "entities": ["PER"]}},
+            r"has \(17, 11, 4\) entity tags, .* has \(3, 1, 0\)",
+        ),
     ],
 )
 def test_a_foreign_manifest_is_refused(

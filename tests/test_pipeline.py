@@ -1,4 +1,5 @@
 import random
+import time
 
 import numpy as np
 import pytest
@@ -97,6 +98,16 @@ def test_a_sentence_beyond_the_window_loses_nothing(pipeline: Pipeline) -> None:
     assert len(document.entities) == 200
 
 
+def test_the_cost_of_a_text_without_a_stop_is_linear(pipeline: Pipeline) -> None:
+    def seconds(length: int) -> float:
+        began = time.process_time()
+        pipeline("قصفت حلب " * length)
+        return time.process_time() - began
+
+    seconds(500)
+    assert seconds(8_000) < 40 * seconds(1_000)  # 64 times, if it were quadratic
+
+
 def test_an_argument_is_sought_no_further_than_a_window(pipeline: Pipeline) -> None:
     near, far = (
         pipeline("قصفت حلب " + "مجهول " * 12 + "أمس"),
@@ -113,7 +124,9 @@ def test_an_argument_is_sought_no_further_than_a_window(pipeline: Pipeline) -> N
         " \n\t",
         "\x00",
         "\ud800 حلب \udfff",
-        "ا" * 100_000,
+        "ا" * 1_000_000,
+        "-" * 30_000,
+        "قصفت حلب " * 3_000,
         "🏴‍☠️" * 50,
         "حلب\x00إدلب",
         "\u202e\u2066حلب",
@@ -125,6 +138,8 @@ def test_an_argument_is_sought_no_further_than_a_window(pipeline: Pipeline) -> N
         "NUL",
         "surrogates",
         "one long word",
+        "no letter",
+        "triggers and places",
         "emoji",
         "NUL inside",
         "bidi",

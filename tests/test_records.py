@@ -35,6 +35,13 @@ def test_what_was_not_annotated_is_none_and_what_is_not_there_is_empty(schema: S
     assert (empty.entities, empty.triggers, empty.classes) == ((), (), frozenset())
 
 
+def test_events_without_arguments_say_nothing_of_links(schema: Schema) -> None:
+    event = {"type": "ATTACK", "start": 0, "end": 4}
+    assert parse_record({**RECORD, "events": [event]}, schema).links is None
+    assert parse_record({**RECORD, "events": [{**event, "arguments": []}]}, schema).links == ()
+    assert parse_record({"text": RECORD["text"], "events": [event]}, schema).links is None
+
+
 def test_given_classes_come_before_those_of_events(schema: Schema) -> None:
     assert parse_record({**RECORD, "classes": []}, schema).classes == frozenset()
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marsad.sentences import split_sentences
+from marsad.sentences import LONGEST_SENTENCE, split_sentences
 from marsad.words import Spelling, WordCutter
 
 cut = WordCutter(Spelling())
@@ -171,3 +171,22 @@ def _split_in_time(text: str) -> None:
 def _without_invisible(parts: list[str]) -> list[str]:
     """Words leave invisible characters outside, so sentences do as well."""
     return [part.strip("\u200f") for part in parts]
+
+
+def test_what_never_ends_is_cut_at_a_comma() -> None:
+    text = "كلمة " * 400 + "، " + "كلمة " * 300
+    words = cut(text)
+    first, second = split_sentences(text, words)
+    assert len(first) == 401
+    assert words[first[-1]].form == "،"
+    assert len(second) == 300
+
+
+def test_what_never_ends_and_has_no_comma_is_cut_all_the_same() -> None:
+    text = "كلمة " * 1200
+    parts = split_sentences(text, cut(text))
+    assert [len(part) for part in parts] == [
+        LONGEST_SENTENCE,
+        LONGEST_SENTENCE,
+        1200 - 2 * LONGEST_SENTENCE,
+    ]

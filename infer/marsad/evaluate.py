@@ -54,9 +54,10 @@ def annotated_facts(record: Record) -> Facts:
         facts["entity"] = {(e.label, e.start, e.end) for e in entities}
     if record.triggers is not None:
         facts["trigger"] = {(t.label, t.start, t.end) for t in triggers}
+    if record.links is not None:
         facts["argument"] = {
             (link.role, triggers[link.event].label, *entities[link.entity][:2])
-            for link in record.links or ()
+            for link in record.links
         }
     if record.classes is not None:
         facts["class"] = {(name,) for name in record.classes}
@@ -101,16 +102,23 @@ def _report(gold: Sequence[set[Fact]], found: Sequence[set[Fact]]) -> Report:
     total = (
         np.sum(list(by_label.values()), axis=0) if by_label else np.zeros((len(gold), 3), np.int64)
     )
-    draws = np.random.default_rng(0).integers(0, len(gold), (RESAMPLES, len(gold)))
-    resampled = {name: _f1(counts[draws].sum(axis=1)) for name, counts in by_label.items()}
+    weights = _resamples(len(gold))
+    resampled = {name: _f1(weights @ counts) for name, counts in by_label.items()}
     macro = np.mean([resampled[name] for name in labels], axis=0) if labels else np.zeros(1)
     scores = {name: _score(counts, resampled[name]) for name, counts in by_label.items()}
     return Report(
-        _score(total, _f1(total[draws].sum(axis=1))),
+        _score(total, _f1(weights @ total)),
         scores,
         float(np.mean([scores[name].f1 for name in labels])) if labels else 0.0,
         *_interval(macro),
     )
+
+
+def _resamples(records: int) -> Counts:
+    """How often each record is in each bootstrap sample: (samples, records)."""
+    rng = np.random.default_rng(0)
+    draws = (rng.integers(0, records, records) for _ in range(RESAMPLES))
+    return np.array([np.bincount(draw, minlength=records) for draw in draws], dtype=np.int32)
 
 
 def _counts(gold: Sequence[set[Fact]], found: Sequence[set[Fact]], label: str) -> Counts:

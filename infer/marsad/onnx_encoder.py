@@ -22,11 +22,14 @@ class OnnxEncoder:
         self.providers = _providers(device)
         self._model = _session(folder / MODEL, self.providers, threads)
         self._links = _session(folder / LINKS, self.providers, threads) if schema.roles else None
-        wanted = (len(schema.entity_tags), len(schema.trigger_tags), len(schema.classes))
+        tags = len(schema.entity_tags), len(schema.trigger_tags), len(schema.classes)
+        wanted = (*tags, 1 + len(schema.roles)) if schema.roles else tags
         found = tuple(output.shape[-1] for output in self._model.get_outputs()[:3])
+        if self._links:
+            found += (self._links.get_outputs()[0].shape[-1],)
         if found != wanted:
             raise MarsadError(
-                f"{folder / MODEL}: has {found} entity tags, trigger tags and classes, "
+                f"{folder}: has {found} entity tags, trigger tags, classes and roles, "
                 f"but its schema {schema.name!r} has {wanted}."
             )
 

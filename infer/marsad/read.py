@@ -45,12 +45,11 @@ class Reader:
     def __call__(self, sentences: Sequence[Spelt]) -> list[Reading]:
         """Read sentences of at least one word each."""
         scores = self._scores(sentences)
-        readings: list[Reading | None] = [None] * len(sentences)
-        lengths = [len(sentence) for sentence in sentences]
-        for group in _groups(lengths, BUDGET):
-            for index, reading in zip(group, self._decode([scores[i] for i in group]), strict=True):
-                readings[index] = reading
-        return [reading for reading in readings if reading is not None]
+        readings: dict[int, Reading] = {}
+        for group in _groups([len(sentence) for sentence in sentences], BUDGET):
+            decoded = self._decode([scores[index] for index in group])
+            readings.update(zip(group, decoded, strict=True))
+        return [readings[index] for index in range(len(sentences))]
 
     def _scores(self, sentences: Sequence[Spelt]) -> list[Scores]:
         """The scores of each sentence as one row of (words, …), joined from its windows."""

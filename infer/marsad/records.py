@@ -51,7 +51,10 @@ def read_records(path: Path, schema: Schema) -> list[Record]:
             continue
         where = f"{path}, line {number}"
         try:
-            records.append(parse_record(json.loads(line), schema))
+            text = line.decode("utf-8").removeprefix("\ufeff")
+            records.append(parse_record(json.loads(text), schema))
+        except UnicodeDecodeError as error:
+            raise MarsadError(f"{where}: not UTF-8: byte {error.start}, {error.reason}.") from error
         except (ValueError, RecursionError) as error:
             raise MarsadError(f"{where}: not JSON: {error}") from error
         except MarsadError as error:
@@ -61,16 +64,12 @@ def read_records(path: Path, schema: Schema) -> list[Record]:
     return records
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path) -> Iterator[bytes]:
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open("rb") as lines:
             yield from lines
     except OSError as error:
         raise MarsadError(f"{path}: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise MarsadError(
-            f"{path}: not UTF-8: byte {error.start} of a block is {error.reason}."
-        ) from error
 
 
 def parse_record(value: object, schema: Schema) -> Record:
@@ -86,7 +85,9 @@ def parse_record(value: object, schema: Schema) -> Record:
         raise MarsadError('the key "text" is missing or no text.')
     entities = _spans(value, "entities", "label", schema.entities, text)
     triggers = _spans(value, "events", "type", tuple(schema.events), text)
-    links = None if triggers is None else _links(value["events"], triggers, entities or (), schema)
+    links = None
+    if triggers is not None and entities is not None:
+        links = _links(value["events"], triggers, entities, schema)
     return Record(
         str(value.get("id", "")), text, entities, triggers, links, _classes(value, triggers, schema)
     )
@@ -104,7 +105,8 @@ def _spans(
     ordered = sorted(spans)
     for before, after in pairwise(ordered):
         # Two events may share a trigger; only one of them can be learnt.
-        if after.start < before.end and before[:2] != after[:2]:
+        shared = key == "events" and before[:2] == after[:2]
+        if after.start < before.end and not shared:
             raise MarsadError(f"{key}: {before} and {after} overlap.")
     return spans
 
@@ -129,7 +131,9 @@ def _links(
     triggers: tuple[Span, ...],
     entities: tuple[Span, ...],
     schema: Schema,
-) -> tuple[Link, ...]:
+) -> tuple[Link, ...] | None:
+    if not all("arguments" in event for event in events):
+        return None
     links = []
     for event, item in enumerate(events):
         for argument in _list(item, "arguments"):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from marsad.words import ARABIC, TATWEEL, Word
 
+LONGEST_SENTENCE = 512  # words
 _STOPS = ".…؟?!۔"
 _CLOSERS = "\"'»”’)]›"
 _RUN = _STOPS + _CLOSERS
@@ -23,9 +24,35 @@ def split_sentences(text: str, words: Sequence[Word]) -> list[range]:
 
     A line break always ends a sentence, so unwrap hard-wrapped text first. Within a line a stop
     ends it, together with the quotes and brackets closed right behind. What holds no letter (a
-    list number, an emoji, a lone quote) is no sentence of its own, unless it is a whole line.
+    list number, an emoji, a lone quote) is no sentence of its own, unless it is a whole line. None
+    is longer than ``LONGEST_SENTENCE``.
     """
-    return [part for line in _lines(text, words) for part in _split_line(text, words, line)]
+    return [
+        part
+        for line in _lines(text, words)
+        for sentence in _split_line(text, words, line)
+        for part in _cut_endless(text, words, sentence)
+    ]
+
+
+def _cut_endless(text: str, words: Sequence[Word], sentence: range) -> Iterator[range]:
+    """Cut what no one wrote as a sentence, at its last comma where it has one.
+
+    What a sentence costs to read grows with the square of its length.
+    """
+    while len(sentence) > LONGEST_SENTENCE:
+        end = sentence.start + LONGEST_SENTENCE
+        commas = (
+            i for i in range(end, end - LONGEST_SENTENCE // 2, -1) if _is_comma(text, words[i - 1])
+        )
+        end = next(commas, end)
+        yield range(sentence.start, end)
+        sentence = range(end, sentence.stop)
+    yield sentence
+
+
+def _is_comma(text: str, word: Word) -> bool:
+    return text[word.start] in "،؛,;"
 
 
 def _lines(text: str, words: Sequence[Word]) -> Iterator[range]:

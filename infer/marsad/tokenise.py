@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from marsad.encode import Batch
+from marsad.errors import MarsadError
 
 UNKNOWN = ("[UNK]", "<unk>")
 PADDING = ("[PAD]", "<pad>")
+SMALLEST = 8  # pieces
 
 
 class Window(NamedTuple):
@@ -30,10 +33,16 @@ class Tokeniser:
     """Spells words in an encoder's pieces, and lays windows of them out in batches."""
 
     def __init__(self, tokenizer: Tokenizer, window: int) -> None:
-        self.window = window  # pieces, the two special ones included
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        self.begin, self.end = tokenizer.encode("").ids
+        specials = tokenizer.encode("").ids
+        if len(specials) != 2 or window < SMALLEST:
+            raise MarsadError(
+                f"a tokenizer with {len(specials)} special pieces around a text and a window of "
+                f"{window}: wanted two, as BERT has, and at least {SMALLEST} pieces."
+            )
+        self.window = window  # pieces, the two special ones included
+        self.begin, self.end = specials
         self.unknown = _id_of(tokenizer, UNKNOWN)
         self.padding = _id_of(tokenizer, PADDING)
         self._tokenizer = tokenizer
@@ -41,6 +50,10 @@ class Tokeniser:
 
     def _pieces(self, form: str) -> tuple[int, ...]:
         return tuple(self._tokenizer.encode(form, add_special_tokens=False).ids) or (self.unknown,)
+
+    def save(self, path: Path) -> None:
+        """Write the tokenizer as ``tokenizer.json``."""
+        self._tokenizer.save(str(path))
 
     def spell(self, forms: Sequence[str]) -> list[tuple[int, ...]]:
         """The ids of each word's pieces: at least one, and never more than fit a window."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
+from marsad.errors import MarsadError
+
 TATWEEL = "\u0640"
 MARKS = (
     "\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed"
@@ -87,6 +89,11 @@ class Spelling:
     replace: dict[str, str] = field(
         default_factory=lambda: {"_": " "}
     )  # characters, after all else
+
+    def __post_init__(self) -> None:
+        """Refuse to replace what is no character."""
+        if wrong := [key for key in self.replace if len(key) != 1]:
+            raise MarsadError(f"spelling.replace: {wrong[0]!r}: wanted a single character.")
 
 
 class WordCutter:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,55 @@ def test_a_faulty_file_is_refused_with_the_line(
 ) -> None:
     with pytest.raises(MarsadError, match=message):
         read_corpus(written(tmp_path, content), 0, schema, cut)
+
+
+def test_a_token_of_several_words_is_one_mention(schema: Schema, tmp_path: Path) -> None:
+    corpus = written(tmp_path, "سي.أن B-ORG\n")
+    assert tagged(corpus, schema) == [("سي", "B-ORG"), (".", ANY), ("أن", "I-ORG")]
+
+
+def test_without_labels_a_column_corpus_has_the_schemas_own(schema: Schema, tmp_path: Path) -> None:
+    path = tmp_path / "own.conll"
+    path.write_text("حلب B-LOC\nأمس B-DATE\n", encoding="utf-8")
+    corpus = Corpus(path=str(path), format="conll")
+    assert tagged(corpus, schema) == [("حلب", "B-LOC"), ("أمس", "B-DATE")]
+
+
+def test_an_empty_list_of_labels_is_refused(schema: Schema) -> None:
+    corpus = Corpus(path="x.conll", format="conll", labels={"EVENT": ()})
+    with pytest.raises(MarsadError, match=r"labels\.EVENT: an empty list.*wanted \[\"O\"\]"):
+        allowed_tags(corpus, schema)
+
+
+def record_file(tmp_path: Path, *entities: dict[str, object], text: str = "قصفت حلب") -> Corpus:
+    path = tmp_path / "records.jsonl"
+    path.write_text(json.dumps({"id": "a", "text": text, "entities": entities}), encoding="utf-8")
+    return Corpus(path=str(path))
+
+
+def test_records_take_no_label_map(schema: Schema, tmp_path: Path) -> None:
+    corpus = record_file(tmp_path)
+    with pytest.raises(MarsadError, match="take out 'labels'"):
+        read_corpus(Corpus(path=corpus.path, labels={"LOC": ("LOC",)}), 0, schema, cut)
+
+
+def test_spans_are_read_as_whole_words(schema: Schema, tmp_path: Path) -> None:
+    corpus = record_file(tmp_path, {"start": 6, "end": 8, "label": "LOC"})
+    assert tagged(corpus, schema) == [("قصفت", "O"), ("حلب", "B-LOC")]
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [[(5, 6, "LOC"), (6, 8, "PER")], [(9, 10, "LOC")]],
+    ids=["two in a word", "no word"],
+)
+def test_spans_without_a_word_of_their_own_are_refused(
+    schema: Schema, tmp_path: Path, spans: list[tuple[int, int, str]]
+) -> None:
+    entities = [{"start": a, "end": b, "label": label} for a, b, label in spans]
+    corpus = record_file(tmp_path, *entities, text="قصفت حلب ـ")
+    with pytest.raises(MarsadError, match=r"records\.jsonl, record 'a': .*no word of the text"):
+        read_corpus(corpus, 0, schema, cut)
 
 
 def test_labels_that_the_schema_lacks_are_refused(schema: Schema) -> None:

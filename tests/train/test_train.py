@@ -133,8 +133,42 @@ def test_a_run_killed_and_resumed_ends_with_the_weights_of_an_unbroken_one(
 def test_a_folder_that_holds_another_run_is_refused(
     records: Path, tiny_bert: Path, trained: Path
 ) -> None:
-    with pytest.raises(MarsadError, match=r"holds a run with other settings \(epochs\)"):
+    with pytest.raises(MarsadError, match=r"holds a run with other settings \(run\.epochs\)"):
         learn.train(configured(records, tiny_bert, trained, "epochs=21"))
+
+
+def test_a_finished_run_is_left_as_it_is(records: Path, tiny_bert: Path, trained: Path) -> None:
+    before = {path.name: path.read_bytes() for path in trained.iterdir() if path.is_file()}
+    learn.train(configured(records, tiny_bert, trained, "epochs=20"))
+    assert {path.name: path.read_bytes() for path in trained.iterdir() if path.is_file()} == before
+
+
+def test_gradients_add_up_over_batches_and_every_epoch_is_scored(
+    records: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    run = configured(records, tiny_bert, tmp_path, "epochs=2", "plan.accumulate=3")
+    learn.train(run)
+    rows = [json.loads(line) for line in (tmp_path / learn.FIGURES).read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+
+
+def test_a_schema_of_entities_alone_trains_and_exports(
+    records: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    """A user's own labels, no events, classes or roles."""
+    schema = tmp_path / "schema.toml"
+    schema.write_text('name = "places"\nentities = ["PLACE"]\n')
+    rows = [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        row["entities"] = [{**e, "label": "PLACE"} for e in row["entities"] if e["label"] == "LOC"]
+        del row["events"]
+    own = tmp_path / "places.jsonl"
+    own.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    learn.train(configured(own, tiny_bert, tmp_path / "run", "epochs=12", f"schema={schema}"))
+    export.export(tmp_path / "run", tmp_path / "bundle", precision="fp32")
+    pipeline = load(tmp_path / "bundle", device="cpu")
+    found = [entity.label for row in rows for entity in pipeline(row["text"]).entities]
+    assert set(found) == {"PLACE"}
 
 
 def test_a_broken_corpus_is_refused_before_training(

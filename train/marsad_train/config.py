@@ -53,6 +53,17 @@ class Run:
     licence: str = ""
     data: str = ""  # for the model card: what it was trained on
 
+    def __post_init__(self) -> None:
+        """Refuse numbers with which there is nothing to do."""
+        for name, value in {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "plan.accumulate": self.plan.accumulate,
+            "train": len(self.train),
+        }.items():
+            if value < 1:
+                raise MarsadError(f"{name}: found {value}, wanted 1 at least.")
+
 
 def read_config(kind: type[T], path: Path, changes: Sequence[str] = ()) -> T:
     """Read a dataclass from a TOML file, with ``key.key=value`` changes on top.

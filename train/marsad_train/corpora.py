@@ -1,10 +1,10 @@
 """Annotated corpora of three formats to one kind of example, with the tags each word may have."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from datasets import Dataset
@@ -63,14 +63,19 @@ def read_corpus(corpus: Corpus, index: int, schema: Schema, cutter: WordCutter) 
     Raises:
         MarsadError: a file, line or label of it is not what it should be.
     """
+    allowed_tags(corpus, schema)  # refuses labels that mean nothing
     tags = corpus_tags(corpus, schema)
     path = Path(corpus.path)
     if corpus.format == "records":
+        if corpus.labels:
+            raise MarsadError(f"{path}: records have the schema's own labels; take out 'labels'.")
         examples: Iterable[Example] = (
-            _from_record(record, index, schema, cutter) for record in read_records(path, schema)
+            _checked(record, index, schema, cutter, path) for record in read_records(path, schema)
         )
     else:
-        sentences = read_columns(path, nested=corpus.format == "wojood", known=corpus.labels)
+        sentences = read_columns(
+            path, nested=corpus.format == "wojood", known={tag[2:] for tag in tags[2:]}
+        )
         examples = (_from_columns(s, index, tags, cutter, path) for s in sentences)
     return Dataset.from_list([example._asdict() for example in examples if example.forms])
 
@@ -93,6 +98,11 @@ def allowed_tags(corpus: Corpus, schema: Schema) -> Bools:
     for row, tag in enumerate(own[1:], 1):
         prefix, _, label = tag.rpartition("-")
         targets = corpus.labels.get(label, (label,) if label != "O" else ())
+        if label in corpus.labels and not targets:
+            raise MarsadError(
+                f"{corpus.path}: labels.{label}: an empty list; for what is none of yours, "
+                'wanted ["O"].'
+            )
         loose = label == "O" or "O" in targets
         for target in targets:
             if target not in ("O", *schema.entities):
@@ -107,7 +117,7 @@ def allowed_tags(corpus: Corpus, schema: Schema) -> Bools:
     return allowed
 
 
-def read_columns(path: Path, *, nested: bool, known: Mapping[str, Any]) -> list[Tagged]:
+def read_columns(path: Path, *, nested: bool, known: Collection[str]) -> list[Tagged]:
     """Read a file of a token and its tag (or several, outermost first) a line, as sentences.
 
     Of several tags the first whose label is ``known`` counts.
@@ -137,7 +147,7 @@ def read_columns(path: Path, *, nested: bool, known: Mapping[str, Any]) -> list[
     return sentences
 
 
-def _tag(tags: Sequence[str], nested: bool, known: Mapping[str, Any], where: str) -> str:
+def _tag(tags: Sequence[str], nested: bool, known: Collection[str], where: str) -> str:
     if not tags or (len(tags) > 1 and not nested):
         raise MarsadError(f"{where}: {len(tags) + 1} columns, wanted a token and its tag.")
     for tag in tags:
@@ -147,7 +157,7 @@ def _tag(tags: Sequence[str], nested: bool, known: Mapping[str, Any], where: str
             return tag
     if nested:
         return "O"
-    raise MarsadError(f"{where}: unknown label {tags[0][2:]!r}. Known: {', '.join(known)}.")
+    raise MarsadError(f"{where}: unknown label {tags[0][2:]!r}. Known: {', '.join(sorted(known))}.")
 
 
 def _from_columns(
@@ -164,6 +174,8 @@ def _from_columns(
             own = ANY if bare and len(words) > 1 else _continued(tag, before)
             forms.append(word.form)
             numbers.append(tags.index(own))
+            if own not in (ANY, "O"):
+                tag = f"I-{tag[2:]}"  # the token's next words go on with what it began
             before = before if own == ANY else own
     return Example(index, forms, numbers, [0] * len(forms), None, [], [], [], linked=False)
 
@@ -186,6 +198,13 @@ def _joined(tokens: Sequence[str], tags: Sequence[str]) -> Iterator[tuple[str, s
             continue
         yield held + token, tag
         held = ""
+
+
+def _checked(record: Record, index: int, schema: Schema, cutter: WordCutter, path: Path) -> Example:
+    try:
+        return _from_record(record, index, schema, cutter)
+    except MarsadError as error:
+        raise MarsadError(f"{path}, record {record.id!r}: {error}") from error
 
 
 def _from_record(record: Record, index: int, schema: Schema, cutter: WordCutter) -> Example:
@@ -214,11 +233,16 @@ def _runs(words: Sequence[Word], spans: Sequence[Span], labels: tuple[str, ...])
     """Spans as runs of whole words: every word that a span touches."""
     starts = np.array([word.start for word in words])
     ends = np.array([word.end for word in words])
-    runs = []
+    runs: list[list[int]] = []
     for span in spans:
         first = int(np.searchsorted(ends, span.start, side="right"))
         last = int(np.searchsorted(starts, span.end, side="left")) - 1
-        runs.append([min(first, last), last, labels.index(span.label)])
+        others = [run for run, other in zip(runs, spans, strict=False) if other[:2] != span[:2]]
+        if last < first or any(first <= end and start <= last for start, end, _ in others):
+            raise MarsadError(
+                f"{span}: no word of the text is its own; spans are read as whole words."
+            )
+        runs.append([first, last, labels.index(span.label)])
     return runs
 
 

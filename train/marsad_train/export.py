@@ -12,14 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from marsad.bundle import LINKS, MANIFEST, MODEL, TOKENIZER, Manifest, write_manifest
 from marsad.decode import best_tags
-from marsad.encode import Batch, Encoder, Floats, Pairs
+from marsad.encode import Batch, Encoder, Floats, Pairs, Scores
 from marsad.errors import MarsadError
 from marsad.evaluate import evaluate
 from marsad.onnx_encoder import OnnxEncoder
@@ -29,8 +26,10 @@ from marsad.schema import Document, Schema
 from marsad.tokenise import Tokeniser
 from marsad.words import WordCutter
 from marsad_train.card import write_card
-from marsad_train.learn import ORIGIN, RUN, figures, load_best, load_run
+from marsad_train.config import Run
+from marsad_train.learn import ORIGIN, figures, load_best, load_run
 from marsad_train.network import Network, TorchEncoder
+from marsad_train.quantise import quantise
 
 log = logging.getLogger(__name__)
 SAMPLE = Path(__file__).with_name("sample.txt")  # the sentences that an export is checked on
@@ -53,10 +52,18 @@ def export(run_folder: Path, bundle: Path, *, precision: Precision = "int8") -> 
     """
     if bundle.exists() and any(bundle.iterdir()) and not (bundle / MANIFEST).exists():
         raise MarsadError(f"{bundle}: neither empty nor a bundle; nothing was written.")
-    run, schema, tokenizer, network = load_best(run_folder)
-    tokeniser = Tokeniser(tokenizer, run.encoder.window)
+    run, schema = load_run(run_folder)
+    tokeniser, network = load_best(run_folder)
     sample = sample_batch(tokeniser, WordCutter(run.spelling))
     torch_encoder = TorchEncoder(network)
+    manifest = Manifest(
+        name=run.name,
+        schema=schema,
+        spelling=run.spelling,
+        window=run.encoder.window,
+        licence=run.licence,
+        training=_origin(run_folder, run, precision),
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_graphs(network, schema, sample, folder)
@@ -64,29 +71,22 @@ def export(run_folder: Path, bundle: Path, *, precision: Precision = "int8") -> 
         if precision == "int8":
             quantise(folder / MODEL)
             check_agreement(OnnxEncoder(folder, schema, device="cpu"), torch_encoder, sample)
-        tokenizer.save(str(folder / TOKENIZER))
-        manifest = Manifest(
-            name=run.name,
-            schema=schema,
-            spelling=run.spelling,
-            window=run.encoder.window,
-            licence=run.licence,
-            training=_origin(run_folder, precision),
-        )
+        tokeniser.save(folder / TOKENIZER)
         write_manifest(folder, manifest)
-        manifest = dataclasses.replace(manifest, metrics=_metrics(run_folder, folder))
+        metrics = _metrics(Pipeline(manifest, tokeniser, torch_encoder), folder, Path(run.dev))
+        manifest = dataclasses.replace(manifest, metrics=metrics)
         write_manifest(folder, manifest)
         write_card(folder, manifest)
         bundle.mkdir(parents=True, exist_ok=True)
+        (bundle / LINKS).unlink(missing_ok=True)  # a schema without roles has none
         for path in folder.iterdir():
             shutil.copy(path, bundle)
     log.info("wrote %s: %.1f MB", bundle, sum(f.stat().st_size for f in bundle.iterdir()) / 1e6)
 
 
-def _metrics(run_folder: Path, bundle: Path) -> dict[str, Any]:
+def _metrics(network: Pipeline, bundle: Path, dev: Path) -> dict[str, Any]:
     """A bundle's figures on the run's dev records, and how far they are from the network's."""
-    network, served = torch_pipeline(run_folder), load(bundle, device="cpu")
-    dev = Path(load_run(run_folder).dev)
+    served = load(bundle, device="cpu")
     records = read_records(dev, served.manifest.schema)
     texts = [record.text for record in records]
     theirs, ours = list(network.tag(texts)), list(served.tag(texts))
@@ -110,11 +110,12 @@ def entity_agreement(ours: Sequence[Document], theirs: Sequence[Document]) -> fl
 
 def torch_pipeline(run_folder: Path) -> Pipeline:
     """The pipeline of a run's best weights in torch, as training scored it."""
-    run, schema, tokenizer, network = load_best(run_folder)
+    run, schema = load_run(run_folder)
+    tokeniser, network = load_best(run_folder)
     manifest = Manifest(
-        name=run.name, schema=schema, spelling=run.spelling, window=run.encoder.window
+        name=run.name, schema=schema, spelling=run.spelling, window=tokeniser.window
     )
-    return Pipeline(manifest, Tokeniser(tokenizer, run.encoder.window), TorchEncoder(network))
+    return Pipeline(manifest, tokeniser, TorchEncoder(network))
 
 
 def sample_batch(tokeniser: Tokeniser, cutter: WordCutter) -> Batch:
@@ -169,54 +170,28 @@ def _quiet() -> Iterator[None]:
     logging.getLogger("torch.onnx").setLevel(level)
 
 
-def quantise(path: Path) -> None:
-    """Make a graph's matrix products int8 and its embeddings fp16, in place.
-
-    Weights have a scale a column and seven bits: where a processor lacks VNNI, ONNX Runtime adds
-    pairs of int8 products in 16 bits, which eight would overflow.
-    """
-    quantize_dynamic(
-        path,
-        path,
-        op_types_to_quantize=["MatMul"],
-        per_channel=True,
-        reduce_range=True,
-        weight_type=QuantType.QInt8,
-    )
-    model = onnx.load(path)
-    _halve_embeddings(model.graph)
-    onnx.save(model, path)
-
-
-def _halve_embeddings(graph: onnx.GraphProto) -> None:
-    """Store tables that rows are gathered from in fp16, and widen only the rows."""
-    tables = {one.name: one for one in graph.initializer if one.data_type == TensorProto.FLOAT}
-    for index, node in reversed(list(enumerate(graph.node))):
-        if node.op_type != "Gather" or node.input[0] not in tables:
-            continue
-        table = tables[node.input[0]]
-        half = numpy_helper.to_array(table).astype(np.float16)
-        table.CopyFrom(numpy_helper.from_array(half, table.name))
-        wide, node.output[0] = node.output[0], f"{node.output[0]}_half"
-        cast = helper.make_node("Cast", [node.output[0]], [wide], to=TensorProto.FLOAT)
-        graph.node.insert(index + 1, cast)
-
-
 def check_exact(found: Encoder, wanted: Encoder, sample: Batch) -> None:
-    """Refuse an fp32 graph whose logits are not torch's."""
-    for name, ours, theirs in zip(
-        ("entities", "triggers", "classes"),
-        found.encode(sample),
-        wanted.encode(sample),
-        strict=False,
-    ):
-        difference = float(np.abs(ours - theirs).max(initial=0.0))
+    """Refuse fp32 graphs whose logits are not torch's."""
+    ours, theirs = found.encode(sample), wanted.encode(sample)
+    pairs = _sample_pairs(theirs.states.shape[1])
+    states = theirs.states[0]
+    compared = {name: (getattr(ours, name), getattr(theirs, name)) for name in Scores._fields}
+    compared["roles"] = found.link(states, pairs), wanted.link(states, pairs)
+    for name, (a, b) in compared.items():
+        difference = float(np.abs(a - b).max(initial=0.0))
         log.info("fp32 ONNX: %s differ from torch's by at most %.1e", name, difference)
         if not difference <= EXACT:
             raise MarsadError(
                 f"ONNX and torch disagree on {SAMPLE.name}: {name} by {difference:.2g}, "
                 f"allowed {EXACT:g}; nothing was written."
             )
+
+
+def _sample_pairs(words: int) -> Pairs:
+    """Each word as an entity, with its successor as a trigger; of the first label and type."""
+    first = np.arange(words - 1, dtype=np.int64)
+    zero = np.zeros_like(first)
+    return Pairs(first + 1, first + 1, zero, first, first, zero)
 
 
 def check_agreement(found: Encoder, wanted: Encoder, sample: Batch) -> None:
@@ -247,8 +222,7 @@ def _lengths(batch: Batch) -> Any:
     return (batch.firsts > 0).sum(axis=1)
 
 
-def _origin(run_folder: Path, precision: Precision) -> dict[str, Any]:
+def _origin(run_folder: Path, run: Run, precision: Precision) -> dict[str, Any]:
     """What a bundle says of where it came from."""
-    run = json.loads((run_folder / RUN).read_text(encoding="utf-8"))
     origin = json.loads((run_folder / ORIGIN).read_text(encoding="utf-8"))
-    return {"precision": precision, **origin, "run": run}
+    return {"precision": precision, **origin, "run": dataclasses.asdict(run)}

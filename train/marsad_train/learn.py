@@ -1,8 +1,10 @@
 """A training run: from corpora to the best epoch's weights."""
 
 import dataclasses
+import hashlib
 import json
 import logging
+import math
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel
 
@@ -23,16 +25,16 @@ from marsad.schema import Schema
 from marsad.tables import build
 from marsad.tokenise import Tokeniser
 from marsad.words import WordCutter
+from marsad_train import checkpoint
 from marsad_train.batches import Batches, Targets
 from marsad_train.config import Run, Weights, read_schema
 from marsad_train.corpora import read_corpus
-from marsad_train.encoders import load_pretrained
+from marsad_train.encoders import Pretrained, load_pretrained
 from marsad_train.loop import Trainer
 from marsad_train.losses import class_loss, link_loss, partial_loss
 from marsad_train.network import Network, Outputs, TorchEncoder
 
 log = logging.getLogger(__name__)
-RUN = "run.json"
 ORIGIN = "origin.json"
 BEST = "best.safetensors"
 FIGURES = "figures.jsonl"
@@ -45,32 +47,43 @@ def train(run: Run) -> None:
     Raises:
         MarsadError: a corpus, the encoder or the folder is not what it should be; before training.
     """
-    folder = Path(run.output)
     schema = read_schema(Path(run.schema))
     cutter = WordCutter(run.spelling)
     dev = read_records(Path(run.dev), schema)
+    if not any(record.entities is not None for record in dev):
+        raise MarsadError(f"{run.dev}: no record has entities; the best epoch is chosen by them.")
     examples = [read_corpus(corpus, i, schema, cutter) for i, corpus in enumerate(run.train)]
-    _claim(folder, run)
     torch.manual_seed(run.plan.seed)
-    pretrained = load_pretrained(run.encoder.name, attn_implementation="eager")
+    pretrained = _pretrained(run)
+    folder = Path(run.output)
+    checkpoint.claim(folder, _settings(run, schema))
     tokeniser = Tokeniser(pretrained.tokenizer, run.encoder.window)
     network = Network(pretrained.encoder, schema, run.encoder.dropout)
-    pretrained.encoder.config.save_pretrained(folder / ENCODER)
-    pretrained.tokenizer.save(str(folder / ENCODER / "tokenizer.json"))
+    _describe(folder, pretrained)
     batches = Batches(run, examples, schema, tokeniser)
     trainer = Trainer(network, network.encoder, run.plan, folder)
-    learner = Learner(trainer, batches, run.weights)
-    steps_per_epoch = max(1, batches.per_epoch // run.plan.accumulate)
-    log.info("%d sentences, %d steps an epoch", sum(map(len, examples)), steps_per_epoch)
-    for done, loss in trainer.run(run.epochs * steps_per_epoch, learner):
+    manifest = Manifest(
+        name=run.name, schema=schema, spelling=run.spelling, window=run.encoder.window
+    )
+    steps = math.ceil(run.epochs * batches.per_epoch / run.plan.accumulate)
+    log.info("%d sentences, %d batches an epoch", sum(map(len, examples)), batches.per_epoch)
+    for done, loss in trainer.run(steps, Learner(trainer, batches, run.weights)):
         if done % 50 == 0:
-            log.info("step %d of %d: loss %.3f", done, run.epochs * steps_per_epoch, loss)
-        if done % steps_per_epoch == 0:
-            manifest = Manifest(
-                name=run.name, schema=schema, spelling=run.spelling, window=run.encoder.window
-            )
+            log.info("step %d of %d: loss %.3f", done, steps, loss)
+        before, epoch = (n * run.plan.accumulate // batches.per_epoch for n in (done - 1, done))
+        if epoch > before:
             pipeline = Pipeline(manifest, tokeniser, TorchEncoder(network))
-            _keep(folder, network, done // steps_per_epoch, score(pipeline, dev))
+            _keep(folder, network, epoch, score(pipeline, dev))
+
+
+def _pretrained(run: Run) -> Pretrained:
+    pretrained = load_pretrained(run.encoder.name, attn_implementation="eager")
+    longest = pretrained.encoder.config.max_position_embeddings
+    if run.encoder.window > longest:
+        raise MarsadError(
+            f"encoder.window: {run.encoder.window} pieces, but {run.encoder.name} reads {longest}."
+        )
+    return pretrained
 
 
 class Learner:
@@ -117,24 +130,26 @@ def figures(reports: dict[str, Report]) -> dict[str, Any]:
     return {kind: dataclasses.asdict(report) for kind, report in reports.items()}
 
 
-def _claim(folder: Path, run: Run) -> None:
-    """Write down what run a folder is of, or make sure that it is of this one."""
-    own = json.loads(json.dumps(dataclasses.asdict(run)))
-    path = folder / RUN
-    if path.exists() and (there := json.loads(path.read_text(encoding="utf-8"))) != own:
-        keys = ", ".join(key for key in own if own[key] != there.get(key))
-        raise MarsadError(
-            f"{folder} holds a run with other settings ({keys}); "
-            "give another folder (--set output=…), or delete this one to start afresh."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(own, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+def _settings(run: Run, schema: Schema) -> dict[str, Any]:
+    """All that a run is made of; what a resumed run must not find changed."""
+    paths = [Path(run.dev), *(Path(corpus.path) for corpus in run.train)]
+    return {
+        "run": dataclasses.asdict(run),
+        "schema": dataclasses.asdict(schema),
+        "data": {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths},
+    }
+
+
+def _describe(folder: Path, pretrained: Pretrained) -> None:
+    """Write down the encoder's shape and pieces, and what code trains it."""
+    pretrained.encoder.config.save_pretrained(folder / ENCODER)
+    pretrained.tokenizer.save(str(folder / ENCODER / "tokenizer.json"))
     if not (folder / ORIGIN).exists():
-        (folder / ORIGIN).write_text(json.dumps(_origin(), indent=2) + "\n", encoding="utf-8")
+        checkpoint.write(folder / ORIGIN, json.dumps(_origin(), indent=2) + "\n")
 
 
 def _origin() -> dict[str, str]:
-    """The commit of the code, if it lies in a repository, and the versions of what it stands on."""
+    """The commit of this repository, if the code lies in one, and the versions it stands on."""
     git = [
         "git",
         "-C",
@@ -157,16 +172,15 @@ def _keep(folder: Path, network: Network, epoch: int, reports: dict[str, Report]
     path = folder / FIGURES
     earlier = [json.loads(row) for row in path.read_text().splitlines()] if path.exists() else []
     earlier = [row for row in earlier if row["epoch"] < epoch]  # a resumed run may come here again
-    path.write_text("".join(json.dumps(row) + "\n" for row in [*earlier, line]))
+    checkpoint.write(path, "".join(json.dumps(row) + "\n" for row in [*earlier, line]))
     scores = ", ".join(f"{kind} {report.micro.f1:.3f}" for kind, report in reports.items())
     log.info("epoch %d: %s; mean %.4f", epoch, scores, line["goodness"])
     if all(row["goodness"] < line["goodness"] for row in earlier):
-        weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-        save_file(weights, folder / BEST)
+        checkpoint.write_tensors(folder / BEST, dict(network.state_dict()), epoch)
 
 
-def load_run(folder: Path) -> Run:
-    """The settings of a folder's run.
+def load_run(folder: Path) -> tuple[Run, Schema]:
+    """The settings and the schema of a folder's run.
 
     Raises:
         MarsadError: the folder holds no run, or one that has not finished an epoch.
@@ -175,16 +189,19 @@ def load_run(folder: Path) -> Run:
         raise MarsadError(
             f"{folder}: no {BEST} here; wanted the folder of a run (marsad-train run)."
         )
-    return build(Run, json.loads((folder / RUN).read_text(encoding="utf-8")), str(folder / RUN))
+    path = folder / checkpoint.RUN
+    table = json.loads(path.read_text(encoding="utf-8"))
+    return build(Run, table["run"], f"{path}: run"), build(
+        Schema, table["schema"], f"{path}: schema"
+    )
 
 
-def load_best(folder: Path) -> tuple[Run, Schema, Tokenizer, Network]:
-    """The run of a folder, its schema and tokenizer, and the network of its best epoch."""
-    run = load_run(folder)
-    schema = read_schema(Path(run.schema))
+def load_best(folder: Path) -> tuple[Tokeniser, Network]:
+    """The tokeniser of a folder's run, and the network of its best epoch."""
+    run, schema = load_run(folder)
     config = AutoConfig.from_pretrained(folder / ENCODER)
     encoder = AutoModel.from_config(config, attn_implementation="eager")
     network = Network(encoder, schema, run.encoder.dropout)
     network.load_state_dict(load_file(folder / BEST))
     tokenizer = Tokenizer.from_file(str(folder / ENCODER / "tokenizer.json"))
-    return run, schema, tokenizer, network.eval()
+    return Tokeniser(tokenizer, run.encoder.window), network.eval()

@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
+from marsad.errors import MarsadError
 from marsad_train import checkpoint
 
 log = logging.getLogger(__name__)
@@ -77,10 +78,13 @@ class Trainer:
         inner = self.accelerator.unwrap_model(self.module)
         done = checkpoint.restore(self.folder, inner, self.optimiser)
         saved = time.monotonic()
-        for step in tqdm(range(done, steps), initial=done, total=steps, unit="step"):
+        bar = tqdm(range(done, steps), initial=done, total=steps, unit="step")
+        for step in bar:
             loss = self._step(step, steps, loss_of)
+            bar.set_postfix(loss=f"{loss:.3f}")
             yield step + 1, loss
-            if time.monotonic() - saved > 60 * self.plan.minutes_between_checkpoints:
+            due = time.monotonic() - saved > 60 * self.plan.minutes_between_checkpoints
+            if due or step + 1 == steps:
                 checkpoint.save(self.folder, inner, self.optimiser, step + 1)
                 saved = time.monotonic()
 
@@ -92,6 +96,10 @@ class Trainer:
             loss = loss_of(step * self.plan.accumulate + part) / self.plan.accumulate
             self.accelerator.backward(loss)
             total += loss.item()
+        if not math.isfinite(total):
+            raise MarsadError(
+                f"step {step + 1}: the loss is {total}; try a lower plan.encoder_rate or head_rate."
+            )
         self.accelerator.clip_grad_norm_(self.module.parameters(), self.plan.clip)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * self.plan.rate(step, steps)

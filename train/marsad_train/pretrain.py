@@ -1,11 +1,11 @@
 """Masked-language-model training: heals an encoder and moves it to the domain of its text."""
 
+import dataclasses
 import json
 import logging
 import lzma
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from transformers import AutoModelForMaskedLM, PreTrainedTokenizerFast
 from marsad.errors import MarsadError
 from marsad.tokenise import Tokeniser
 from marsad.words import Spelling, WordCutter
+from marsad_train import checkpoint
 from marsad_train.encoders import Pretrained, load_pretrained
 from marsad_train.loop import Plan, Trainer
 
@@ -24,15 +25,15 @@ log = logging.getLogger(__name__)
 IGNORED = -100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Pretraining:
     """What a run of masked-language-model training can be told."""
 
     encoder: str
     text: str  # JSONL (or .jsonl.xz) of {"text", "conflict"?}
     output: str  # folder for the checkpoint and the encoder
-    spelling: Spelling = field(default_factory=Spelling)
-    plan: Plan = field(default_factory=Plan)
+    spelling: Spelling = dataclasses.field(default_factory=Spelling)
+    plan: Plan = dataclasses.field(default_factory=Plan)
     steps: int = 1000
     batch_size: int = 16  # blocks
     block: int = 128  # pieces
@@ -49,10 +50,25 @@ class Blocks(NamedTuple):
 
 
 def read_texts(path: Path, *, conflict_only: bool) -> list[str]:
-    """The texts of a JSONL file, those marked as of conflict first."""
-    data = path.read_bytes()
-    lines = (lzma.decompress(data) if path.suffix == ".xz" else data).decode("utf-8").split("\n")
-    rows = [json.loads(line) for line in lines if line.strip()]
+    """The texts of a JSONL file, those marked as of conflict first.
+
+    Raises:
+        MarsadError: the file is missing, or a line of it is no object with a "text".
+    """
+    try:
+        data = path.read_bytes()
+        text = (lzma.decompress(data) if path.suffix == ".xz" else data).decode("utf-8")
+    except (OSError, lzma.LZMAError, UnicodeDecodeError) as error:
+        raise MarsadError(f"{path}: {error}.") from error
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            row = json.loads(line) if line.strip() else None
+        except ValueError as error:
+            raise MarsadError(f"{path}, line {number}: not JSON: {error}") from error
+        if row is not None and not (isinstance(row, dict) and isinstance(row.get("text"), str)):
+            raise MarsadError(f'{path}, line {number}: wanted an object with a "text".')
+        rows += [row] if row else []
     rows.sort(key=lambda row: not row.get("conflict", False))
     return [row["text"] for row in rows if row.get("conflict", True) or not conflict_only]
 
@@ -129,11 +145,10 @@ def pretrain(settings: Pretraining) -> None:
     torch.manual_seed(settings.plan.seed)
     folder = Path(settings.output)
     pretrained = load_pretrained(settings.encoder)
-    tokenizer = pretrained.tokenizer
     module = masked_model(pretrained)
     train, held = _blocks(settings, pretrained)
-    mask = next(i for i in map(tokenizer.token_to_id, ("<mask>", "[MASK]")) if i is not None)
-    masker = Masker(mask, tokenizer.get_vocab_size(), settings.masked)
+    masker = _masker(pretrained, settings)
+    checkpoint.claim(folder, dataclasses.asdict(settings))
     trainer = Trainer(module, module.model.base_model, settings.plan, folder)
 
     def loss_of(index: int) -> torch.Tensor:
@@ -155,6 +170,14 @@ def pretrain(settings: Pretraining) -> None:
             save(pretrained, module, folder / "encoder")
 
 
+def _masker(pretrained: Pretrained, settings: Pretraining) -> Masker:
+    ids = [pretrained.tokenizer.token_to_id(token) for token in ("<mask>", "[MASK]")]
+    known = [i for i in ids if i is not None]
+    if not known:
+        raise MarsadError(f"{settings.encoder}: its tokenizer has no mask, <mask> or [MASK].")
+    return Masker(known[0], pretrained.tokenizer.get_vocab_size(), settings.masked)
+
+
 def _chosen(blocks: int, size: int, index: int, seed: int) -> NDArray[np.int64]:
     """The blocks of a batch: each epoch is a shuffle of its own."""
     batches = blocks // size
@@ -165,6 +188,10 @@ def _chosen(blocks: int, size: int, index: int, seed: int) -> NDArray[np.int64]:
 
 def _blocks(settings: Pretraining, pretrained: Pretrained) -> tuple[Blocks, Blocks]:
     texts = read_texts(Path(settings.text), conflict_only=settings.conflict_only)
+    if len(texts) <= settings.held_out:
+        raise MarsadError(
+            f"{settings.text}: {len(texts)} texts, of which {settings.held_out} are to be held out."
+        )
     held = set(random.Random(settings.plan.seed).sample(range(len(texts)), settings.held_out))
     cutter = WordCutter(settings.spelling)
     tokeniser = Tokeniser(pretrained.tokenizer, settings.block)
@@ -173,7 +200,13 @@ def _blocks(settings: Pretraining, pretrained: Pretrained) -> tuple[Blocks, Bloc
         chosen = [text for index, text in enumerate(texts) if (index in held) == inside]
         return pack(chosen, cutter, tokeniser, settings.block)
 
-    return packed(inside=False), packed(inside=True)
+    train, test = packed(inside=False), packed(inside=True)
+    if len(train.ids) < settings.batch_size or not len(test.ids):
+        raise MarsadError(
+            f"{settings.text}: too little text: {len(train.ids)} blocks to train on and "
+            f"{len(test.ids)} held out; wanted {settings.batch_size} and 1 at least."
+        )
+    return train, test
 
 
 @torch.no_grad()

@@ -1,0 +1,114 @@
+"""What a network is asked to learn of a record, checked by hand."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+
+from marsad.schema import Schema
+from marsad.tokenise import Tokeniser
+from marsad.words import Spelling, WordCutter
+from marsad_train.batches import Batches
+from marsad_train.config import Run, read_config
+from marsad_train.corpora import Corpus, read_corpus
+
+RECORD = {
+    "text": "قصفت قوات النظام حلب",
+    "entities": [
+        {"start": 5, "end": 16, "label": "ARMED"},
+        {"start": 17, "end": 20, "label": "LOC"},
+    ],
+    "events": [
+        {"type": "ATTACK", "start": 0, "end": 4, "arguments": [{"role": "actor", "entity": 0}]}
+    ],
+}
+
+
+@pytest.fixture
+def made(schema: Schema, tokenizer: Tokenizer, tmp_path: Path) -> object:
+    def make(
+        records: list[object], *, window: int = 16, size: int = 8, weight: float = 1.0
+    ) -> Batches:
+        path = tmp_path / "records.jsonl"
+        path.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+        corpus = Corpus(path=str(path), weight=weight)
+        run = read_config(Run, Path("configs/small.toml"))
+        run = dataclasses.replace(run, train=(corpus,), batch_size=size)
+        examples = [read_corpus(corpus, 0, schema, WordCutter(Spelling()))]
+        return Batches(run, examples, schema, Tokeniser(tokenizer, window))
+
+    return make
+
+
+def test_a_record_becomes_tags_classes_pairs_and_roles(made: object, schema: Schema) -> None:
+    batch, targets = made([RECORD])(0)  # type: ignore[operator]
+    assert batch.firsts.tolist() == [[1, 2, 3, 4]]
+    tags = [[schema.entity_tags[i] for i in np.flatnonzero(row)] for row in targets.entities]
+    assert tags == [["O"], ["B-ARMED"], ["I-ARMED"], ["B-LOC"]]
+    triggers = [[schema.trigger_tags[i] for i in np.flatnonzero(row)] for row in targets.triggers]
+    assert triggers == [["B-ATTACK"], ["O"], ["O"], ["O"]]
+    assert targets.classes.tolist() == [[1.0, 0.0, 0.0, 0.0]]
+    assert targets.pairs.entity_first.tolist() == [1, 3]
+    assert targets.pairs.entity_last.tolist() == [2, 3]
+    assert [("none", *schema.roles)[role] for role in targets.roles] == ["actor", "none"]
+
+
+def test_what_was_not_annotated_is_not_learnt(made: object) -> None:
+    _, targets = made([{"text": "قصفت حلب"}])(0)  # type: ignore[operator]
+    assert targets.entities.all()
+    assert targets.triggers.all()
+    assert targets.classes.isnan().all()
+    assert not len(targets.roles)
+
+
+def test_pairs_point_into_their_own_row_of_the_batch(made: object) -> None:
+    long = {**RECORD, "text": RECORD["text"] + " في حلب أمس"}  # type: ignore[operator]
+    batch, targets = made([RECORD, long])(0)  # type: ignore[operator]
+    width = batch.firsts.shape[1]
+    assert width == 7
+    assert sorted(set((targets.pairs.trigger_first // width).tolist())) == [0, 1]
+    assert set((targets.pairs.trigger_first % width).tolist()) == {0}
+    assert targets.words.tolist() == [*range(4), *range(7, 14)] or targets.words.tolist() == [
+        *range(7),
+        *range(7, 11),
+    ]
+
+
+def test_a_record_beyond_the_window_is_taught_word_by_word_once(
+    made: object, schema: Schema
+) -> None:
+    text = "قصفت حلب " * 10
+    entities = [{"start": 9 * n + 5, "end": 9 * n + 8, "label": "LOC"} for n in range(10)]
+    events = [
+        {
+            "type": "ATTACK",
+            "start": 9 * n,
+            "end": 9 * n + 4,
+            "arguments": [{"role": "place", "entity": n}],
+        }
+        for n in range(10)
+    ]
+    record = {"text": text, "entities": entities, "events": events}
+    batch, targets = made([record], window=10)(0)  # type: ignore[operator]
+    assert len(batch.ids) > 1
+    taught = ~targets.entities.all(-1)
+    assert taught.sum() == 20
+    assert targets.entities[taught][:, schema.entity_tags.index("B-LOC")].sum() == 10
+    place = 1 + tuple(schema.roles).index("place")
+    linked = targets.roles == place
+    distance = targets.pairs.entity_first - targets.pairs.trigger_first
+    assert set(distance[linked.numpy()].tolist()) == {1}
+    assert linked.sum() >= 10
+
+
+def test_an_epoch_visits_each_sentence_as_often_as_its_weight_says(made: object) -> None:
+    records = [{**RECORD, "text": RECORD["text"] + " ." * n} for n in range(1, 9)]  # type: ignore[operator]
+    for weight in (0.5, 1.0, 2.5):
+        batches = made(records, size=2, weight=weight)  # type: ignore[operator]
+        rows = [batches(index)[0].mask.sum(1) for index in range(batches.per_epoch)]
+        seen = np.unique(np.concatenate(rows), return_counts=True)[1]
+        assert seen.sum() == round(8 * weight)
+        assert seen.max() - seen.min() <= 1
