@@ -421,7 +421,7 @@ def test_evaluate_as_json_says_the_same(run: Run) -> None:
     [
         (None, "gold.jsonl: No such file or directory."),
         (b"", "gold.jsonl: no records"),
-        (b"\xff\n", "gold.jsonl: not UTF-8"),
+        (b"\xff\n", "gold.jsonl, line 1: not UTF-8"),
         (b"\n{bad\n", "gold.jsonl, line 2: not JSON"),
         (b'{"text": ' + b"[" * 100_000, "gold.jsonl, line 1: not JSON"),
         (b'{"text": "a", "classes": 5}', 'gold.jsonl, line 1: "classes" is no list'),

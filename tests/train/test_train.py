@@ -57,7 +57,7 @@ def test_a_run_learns_its_corpus(trained: Path) -> None:
     assert best["entity"]["micro"]["f1"] > 0.5
     assert best["trigger"]["micro"]["f1"] > 0.5
     assert best["argument"]["micro"]["f1"] > 0.3
-    assert best["class"]["macro_f1"] > 0.6
+    assert best["class"]["micro"]["f1"] > 0.5
 
 
 def test_a_bundle_finds_what_the_network_found(trained: Path, bundle: Path, records: Path) -> None:

@@ -74,7 +74,7 @@ def read_corpus(corpus: Corpus, index: int, schema: Schema, cutter: WordCutter) 
         )
     else:
         sentences = read_columns(
-            path, nested=corpus.format == "wojood", known={tag[2:] for tag in tags[2:]}
+            path, nested=corpus.format == "wojood", known=[tag[2:] for tag in tags[2::2]]
         )
         examples = (_from_columns(s, index, tags, cutter, path) for s in sentences)
     return Dataset.from_list([example._asdict() for example in examples if example.forms])
@@ -157,7 +157,7 @@ def _tag(tags: Sequence[str], nested: bool, known: Collection[str], where: str) 
             return tag
     if nested:
         return "O"
-    raise MarsadError(f"{where}: unknown label {tags[0][2:]!r}. Known: {', '.join(sorted(known))}.")
+    raise MarsadError(f"{where}: unknown label {tags[0][2:]!r}. Known: {', '.join(known)}.")
 
 
 def _from_columns(

@@ -176,7 +176,9 @@ def check_exact(found: Encoder, wanted: Encoder, sample: Batch) -> None:
     pairs = _sample_pairs(theirs.states.shape[1])
     states = theirs.states[0]
     compared = {name: (getattr(ours, name), getattr(theirs, name)) for name in Scores._fields}
-    compared["roles"] = found.link(states, pairs), wanted.link(states, pairs)
+    roles = wanted.link(states, pairs)
+    if roles.shape[1] > 1:  # a schema without roles has no graph for them
+        compared["roles"] = found.link(states, pairs), roles
     for name, (a, b) in compared.items():
         difference = float(np.abs(a - b).max(initial=0.0))
         log.info("fp32 ONNX: %s differ from torch's by at most %.1e", name, difference)

@@ -1,5 +1,6 @@
 """One encoder with four heads: entity tags, trigger tags, sentence classes, argument roles."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -80,7 +81,7 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.entities = nn.Linear(width, len(schema.entity_tags))
         self.triggers = nn.Linear(width, len(schema.trigger_tags))
-        self.classes = nn.Linear(2 * width, len(schema.classes))
+        self.classes = _linear(2 * width, len(schema.classes))
         self.linker = Linker(width, schema, dropout)
         self.linker_width = width
 
@@ -94,6 +95,13 @@ class Network(nn.Module):
         states = hidden.gather(1, firsts.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
         pooled = torch.cat([mean, highest], dim=-1)
         return Outputs(self.entities(states), self.triggers(states), self.classes(pooled), states)
+
+
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    """A layer that may have no outputs, of which torch would warn."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Initializing zero-element tensors")
+        return nn.Linear(inputs, outputs)
 
 
 class TorchEncoder:
