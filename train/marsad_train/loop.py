@@ -61,7 +61,7 @@ class Trainer:
     ) -> None:
         precision = "bf16" if torch.cuda.is_available() else "no"
         self.accelerator = Accelerator(mixed_precision=precision)
-        optimiser = torch.optim.AdamW(parameter_groups(module, encoder, plan))
+        optimiser = torch.optim.AdamW(parameter_groups(module, encoder, plan), fused=True)
         self.module, self.optimiser = self.accelerator.prepare(module, optimiser)
         self.plan = plan
         self.folder = folder
