@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from marsad.records import parse_record
 from marsad.schema import Schema
 from marsad.tables import build
 from marsad.words import Spelling, WordCutter
@@ -144,3 +145,13 @@ def test_a_sample_is_a_short_article_whose_words_can_be_cut(path: Path) -> None:
     assert 80 <= len(text.split()) <= 220
     pieces = [text[word.start : word.end] for word in WordCutter(Spelling())(text)]
     assert "".join("".join(pieces).split()) == "".join(text.split())
+
+
+def test_annotations_of_news_fit_their_texts_without_having_them(schema: Schema) -> None:
+    rows = read(ROOT / "data/news/annotations.jsonl")
+    assert len({row["id"] for row in rows}) == len(rows)
+    for row in rows:
+        assert list(row) == ["id", "document", "start", "end", "entities", "events"]
+        blank = {**row, "text": "x" * (row["end"] - row["start"])}
+        record = parse_record(blank, schema)  # labels, roles, offsets, overlaps
+        assert spans(row) == sorted((s.start, s.end) for s in (*record.entities, *record.triggers))

@@ -14,9 +14,10 @@ INFER, TRAIN = ROOT / "infer" / "marsad", ROOT / "train" / "marsad_train"
 MODULES = sorted([*INFER.rglob("*.py"), *TRAIN.rglob("*.py")])
 LAYERS = {
     INFER: """errors words tables schema sentences records encode tokenise decode bundle
-        onnx_encoder read pipeline evaluate inputs readers terminal writers meter report cli""",
-    TRAIN: """encoders losses checkpoint loop corpora config batches network pretrain learn card
-        quantise export cli""",
+        onnx_encoder read pipeline calibration evaluate mistakes noise inputs readers terminal
+        writers meter report cli""",
+    TRAIN: """encoders losses checkpoint loop texts standoff corpora vary config batches network
+        pretrain learn calibrate card quantise export folds cli""",
 }
 LIMIT = 300  # lines
 

@@ -20,9 +20,11 @@ from marsad.errors import MarsadError
 from marsad.evaluate import evaluate
 from marsad.inputs import STDIN, total_bytes
 from marsad.meter import Meter, open_bar, tag_sources
+from marsad.mistakes import mistakes
+from marsad.noise import NOISES, cost_of_noise
 from marsad.readers import READERS, read
 from marsad.records import read_records
-from marsad.report import describe, info_lines, score_table
+from marsad.report import describe, info_lines, mistake_table, noise_table, score_table
 from marsad.schema import Document
 from marsad.terminal import plain
 from marsad.writers import WRITERS, Writer, json_text, open_output, write_text
@@ -63,6 +65,10 @@ Format = Annotated[
     str | None,
     typer.Option("--format", metavar="jsonl|text", help="text on a terminal, else jsonl."),
 ]
+MinScore = Annotated[
+    float,
+    typer.Option(min=0, max=1, metavar="SCORE", help="Leave out what scores less, 0 to 1."),
+]
 
 
 @app.command("tag")
@@ -70,6 +76,7 @@ def tag_command(  # noqa: PLR0913 - each is an option
     inputs: Inputs = None,
     output: Output = None,
     format_: Format = None,
+    min_score: MinScore = 0.0,
     model: Model = None,
     device: Device = "auto",
     threads: Threads = 0,
@@ -89,7 +96,8 @@ def tag_command(  # noqa: PLR0913 - each is an option
         total = total_bytes(names, READERS) if watched else None
         with open_bar(total, "B", shown=watched) as bar:
             meter = Meter(bar, _say)
-            documents = tag_sources(tagger, read(names, _stdin()), meter)
+            tagged = tag_sources(tagger, read(names, _stdin()), meter)
+            documents = (document.above(min_score) for document in tagged)
             with open_output(output) if output and to_file else _stdout() as out:
                 writer(_making_way(documents, bar) if on_screen else documents, out)
                 if meter.failed and not meter.documents:
@@ -101,9 +109,16 @@ def tag_command(  # noqa: PLR0913 - each is an option
 
 
 @app.command("evaluate")
-def evaluate_command(
+def evaluate_command(  # noqa: PLR0913 - each is an option
     gold: Annotated[Path, typer.Argument(help="Annotated records, as JSONL.")],
     model: Model = None,
+    noise: Annotated[
+        bool, typer.Option("--noise", help="Also score the records written in other ways.")
+    ] = False,
+    listed: Annotated[
+        Path | None,
+        typer.Option("--mistakes", metavar="OUT", help="Write every mistake there, as JSONL."),
+    ] = None,
     as_json: AsJson = False,
     device: Device = "auto",
     threads: Threads = 0,
@@ -112,11 +127,24 @@ def evaluate_command(
     with _ending_well():
         tagger = pipeline.load(model, device=device, threads=threads)
         records = read_records(gold, tagger.manifest.schema)
-        texts = [record.text for record in records]
-        with open_bar(sum(map(len, texts)), "char", shown=_is_terminal(sys.stderr)) as bar:
-            reports = evaluate(records, tagger.tag(texts, progress=bar.update))
-        table = {kind: asdict(report) for kind, report in reports.items()}
-        _print([json_text(table, indent=2)] if as_json else map(plain, score_table(reports)))
+        ways = [list, *NOISES.values()] if noise else [list]
+        size = sum(len(part) for way in ways for record in records for part in way(record.text))
+        with open_bar(size, "char", shown=_is_terminal(sys.stderr)) as bar:
+            tag = partial(tagger.tag, progress=bar.update)
+            found = list(tag(record.text for record in records))
+            reports = evaluate(records, found)
+            costs = cost_of_noise(records, found, tag) if noise else {}
+        wrong = list(mistakes(records, found))
+        if listed:
+            with open_output(listed) as out:
+                out.writelines(f"{json_text(mistake._asdict())}\n".encode() for mistake in wrong)
+        if as_json:
+            table = {kind: asdict(report) for kind, report in reports.items()}
+            _print([json_text(table | ({"noise": costs} if noise else {}), indent=2)])
+        else:
+            _print(map(plain, score_table(reports)))
+            _print(map(plain, noise_table(costs)))
+            _print(map(plain, mistake_table(wrong) if listed else ()))
 
 
 @app.command("info")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from marsad.calibration import Calibration, calibration
 from marsad.records import Record
 from marsad.schema import Document
 
@@ -44,6 +45,7 @@ class Report:
     macro_f1: float
     macro_low: float
     macro_high: float
+    calibration: Calibration
 
 
 def annotated_facts(record: Record) -> Facts:
@@ -64,18 +66,39 @@ def annotated_facts(record: Record) -> Facts:
     return facts
 
 
-def found_facts(document: Document) -> Facts:
-    """What was found in a document."""
-    return {
-        "entity": {(e.label, e.start, e.end) for e in document.entities},
-        "trigger": {(t.type, t.start, t.end) for t in document.events},
-        "argument": {
-            (a.role, t.type, document.entities[a.entity].start, document.entities[a.entity].end)
+def found_facts(document: Document) -> dict[str, dict[Fact, float]]:
+    """What was found in a document, with its score; of two scores of a fact the higher."""
+    entities = document.entities
+    facts: dict[str, list[tuple[Fact, float]]] = {
+        "entity": [((e.label, e.start, e.end), e.score) for e in entities],
+        "trigger": [((t.type, t.start, t.end), t.score) for t in document.events],
+        "argument": [
+            ((a.role, t.type, entities[a.entity].start, entities[a.entity].end), a.score)
             for t in document.events
             for a in t.arguments
-        },
-        "class": {(name,) for sentence in document.sentences for name in sentence.classes},
+        ],
+        "class": [((name,), s.scores[name]) for s in document.sentences for name in s.classes],
     }
+    return {kind: dict(sorted(own, key=lambda fact: fact[1])) for kind, own in facts.items()}
+
+
+def answers(
+    records: Sequence[Record], documents: Sequence[Document]
+) -> dict[str, tuple[list[float], list[bool]]]:
+    """The scores of all answers and whether each is right, by kind.
+
+    Answers are the facts that were found and, for a class, every yes and no.
+    """
+    told: dict[str, tuple[list[float], list[bool]]] = {}
+    for record, document in zip(records, documents, strict=True):
+        gold, found = annotated_facts(record), found_facts(document)
+        classes = [((name,), s.scores[name]) for s in document.sentences for name in s.scores]
+        found["class"] = dict(sorted(classes, key=lambda fact: fact[1]))
+        for kind, facts in gold.items():
+            scores, right = told.setdefault(kind, ([], []))
+            scores += found[kind].values()
+            right += [fact in facts for fact in found[kind]]
+    return told
 
 
 def evaluate(records: Sequence[Record], documents: Iterable[Document]) -> dict[str, Report]:
@@ -83,19 +106,34 @@ def evaluate(records: Sequence[Record], documents: Iterable[Document]) -> dict[s
 
     Only records in which a kind was annotated count for it; a kind that none has is left out.
     """
+    documents = list(documents)
+    told = answers(records, documents)
     pairs = [
         (annotated_facts(record), found_facts(document))
         for record, document in zip(records, documents, strict=True)
     ]
     reports = {}
     for kind in KINDS:
-        own = [(gold[kind], found[kind]) for gold, found in pairs if kind in gold]
+        own = [(gold[kind], set(found[kind])) for gold, found in pairs if kind in gold]
         if own:
-            reports[kind] = _report([gold for gold, _ in own], [found for _, found in own])
+            wanted = sum(len(gold) for gold, _ in own)
+            calibrated = calibration(*told[kind], wanted)
+            reports[kind] = _report([g for g, _ in own], [f for _, f in own], calibrated)
     return reports
 
 
-def _report(gold: Sequence[set[Fact]], found: Sequence[set[Fact]]) -> Report:
+def agreement(ours: Iterable[Document], theirs: Iterable[Document], kind: str = "entity") -> float:
+    """The share of facts that both found alike, of those that the one who found more found."""
+    mine, other = (
+        {(i, *fact) for i, document in enumerate(documents) for fact in found_facts(document)[kind]}
+        for documents in (ours, theirs)
+    )
+    return len(mine & other) / max(1, len(mine), len(other))
+
+
+def _report(
+    gold: Sequence[set[Fact]], found: Sequence[set[Fact]], calibrated: Calibration
+) -> Report:
     labels = sorted({str(fact[0]) for facts in gold for fact in facts})
     strange = {str(fact[0]) for facts in found for fact in facts} - set(labels)
     by_label = {name: _counts(gold, found, name) for name in [*labels, *sorted(strange)]}
@@ -111,6 +149,7 @@ def _report(gold: Sequence[set[Fact]], found: Sequence[set[Fact]]) -> Report:
         scores,
         float(np.mean([scores[name].f1 for name in labels])) if labels else 0.0,
         *_interval(macro),
+        calibrated,
     )
 
 

@@ -1,7 +1,7 @@
 """What ``marsad evaluate`` and ``marsad info`` show: tables and lists, as text and for JSON."""
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from marsad import __version__
 from marsad.bundle import Manifest
 from marsad.evaluate import Report, Score
+from marsad.mistakes import Mistake, tally
 from marsad.schema import Role, Schema
 from marsad.terminal import cells
 
@@ -25,12 +26,32 @@ def score_table(reports: Mapping[str, Report]) -> Iterator[str]:
         rows += [_score_row(f"  {label}", score) for label, score in report.labels.items()]
         interval = _interval(report.macro_low, report.macro_high)
         rows.append(("  macro-F1", "", "", _percent(report.macro_f1), interval, "", ""))
+        error = _percent(report.calibration.error)
+        rows.append(("  calibration error", "", "", error, "", "", ""))
     margin = max(cells(row[0]) for row in rows)
     for name, *figures in rows:
         columns = (
             figure.rjust(width) for figure, width in zip(figures, (5, 5, 5, 14, 6, 6), strict=True)
         )
         yield (name + " " * (margin - cells(name)) + "  " + " ".join(columns)).rstrip()
+
+
+def noise_table(costs: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    """Show what each noise costs: F1 by kind, and the share of entities that flip, in percent."""
+    for number, (name, figures) in enumerate(costs.items()):
+        if not number:
+            yield ""
+            yield " " * 20 + "".join(title.rjust(10) for title in figures)
+        yield name.ljust(20) + "".join(_percent(value).rjust(10) for value in figures.values())
+
+
+def mistake_table(found: Iterable[Mistake]) -> Iterator[str]:
+    """Show how often what was taken for what, the most frequent first."""
+    for number, ((kind, sort, wanted, got), count) in enumerate(tally(found)):
+        if not number:
+            yield ""
+            yield f"{'':9}{'mistake':10}{'annotated':18}{'found':18}{'count':>5}"
+        yield f"{kind:9}{sort:10}{wanted or '-':18}{got or '-':18}{count:5}"
 
 
 def _score_row(name: str, score: Score) -> tuple[str, ...]:

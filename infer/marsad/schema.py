@@ -1,6 +1,6 @@
 """What can be found in a text (the schema) and what was found (a document): frozen data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from marsad.errors import MarsadError
@@ -120,6 +120,34 @@ class Document:
     events: tuple[Event, ...] = ()
     id: str = ""
     fields: dict[str, Any] = field(default_factory=dict)  # of the input, carried through
+
+    def above(self, min_score: float) -> "Document":
+        """The document without what scores less; an argument goes with its entity or event.
+
+        A sentence keeps the classes that it was put in with such a score.
+        """
+        kept = [index for index, entity in enumerate(self.entities) if entity.score >= min_score]
+        number = {old: new for new, old in enumerate(kept)}
+        return replace(
+            self,
+            sentences=tuple(
+                replace(s, classes=tuple(c for c in s.classes if s.scores[c] >= min_score))
+                for s in self.sentences
+            ),
+            entities=tuple(self.entities[index] for index in kept),
+            events=tuple(
+                replace(
+                    event,
+                    arguments=tuple(
+                        replace(a, entity=number[a.entity])
+                        for a in event.arguments
+                        if a.score >= min_score and a.entity in number
+                    ),
+                )
+                for event in self.events
+                if event.score >= min_score
+            ),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The document as JSON has it (DESIGN §3); fields of the input come last, and yield."""

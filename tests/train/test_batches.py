@@ -108,7 +108,7 @@ def test_an_epoch_visits_each_sentence_as_often_as_its_weight_says(made: object)
     records = [{**RECORD, "text": RECORD["text"] + " ." * n} for n in range(1, 9)]  # type: ignore[operator]
     for weight in (0.5, 1.0, 2.5):
         batches = made(records, size=2, weight=weight)  # type: ignore[operator]
-        rows = [batches(index)[0].mask.sum(1) for index in range(batches.per_epoch)]
+        rows = [batches(index)[0].mask.sum(1) for index in range(batches.ends[0])]
         seen = np.unique(np.concatenate(rows), return_counts=True)[1]
         assert seen.sum() == round(8 * weight)
         assert seen.max() - seen.min() <= 1

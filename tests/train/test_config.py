@@ -19,9 +19,10 @@ def test_every_config_is_one(path: Path) -> None:
 
 
 def test_changes_override_a_file_and_its_base() -> None:
-    changes = ["encoder.name=/models/arabert", "epochs=2", "plan.clip = 0.5"]
+    changes = ["encoder.name=/models/arabert", "epochs=2", "plan.clip = 0.5", "train.0.share=0.5"]
     run = read_config(Run, Path("configs/arabert.toml"), changes)
     assert (run.encoder.name, run.epochs, run.plan.clip) == ("/models/arabert", 2, 0.5)
+    assert run.train[0].share == 0.5
     assert run.encoder.window == 256  # the file's own
     assert run.train[0].path == "data/corpus/train.jsonl"  # the base's
 
@@ -34,11 +35,12 @@ def test_changes_override_a_file_and_its_base() -> None:
         ("epochs=many", r"epochs: found 'many' \(text\), wanted int"),
         ("epochs=true", r"epochs: found True \(true/false\), wanted int"),
         ("epochs", r"--set 'epochs': wanted key=value"),
-        ("name.first=x", r"'name' has no keys"),
+        ("name.first=x", r"--set 'name\.first=x': there is nothing to set there"),
+        ("train.5.share=1", r"--set 'train\.5\.share=1': there is nothing to set there"),
         ("train=3", r"train: found 3 \(int\), wanted a list"),
         (
             'train=[{path="x", format="xml"}]',
-            r"train\[0\]: format: found 'xml', wanted one of records, conll",
+            r"train\[0\]: format: found 'xml', wanted one of records, standoff",
         ),
         ("train=[{}]", r"train\[0\]: the key 'path' is missing"),
         ("plan=3", r"plan: found 3 \(int\), wanted a table"),

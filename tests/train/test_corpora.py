@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def test_proclitics_that_were_split_off_are_joined_again(schema: Schema, tmp_pat
         ("و", "O"),
         (".", "O"),
     ]
+
+
+def test_pronouns_that_were_split_off_are_joined_where_a_corpus_says_so(
+    schema: Schema, tmp_path: Path
+) -> None:
+    corpus = written(tmp_path, "قوات B-ORG\nه O\nومدينة O\nه O\nل O\nالجيش B-ORG\n, O\nهم O\n")
+    joined = dataclasses.replace(corpus, enclitics=True)
+    assert tagged(joined, schema) == [
+        ("قواته", "B-ORG"),
+        ("ومدينته", "O"),
+        ("للجيش", "B-ORG"),
+        (",", "O"),
+        ("هم", "O"),
+    ]
+    assert [form for form, _ in tagged(corpus, schema)][:2] == ["قوات", "ه"]
 
 
 def test_an_initial_that_is_part_of_a_name_is_not_joined(schema: Schema, tmp_path: Path) -> None:

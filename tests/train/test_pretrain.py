@@ -14,7 +14,16 @@ from marsad.words import Spelling, WordCutter
 from marsad_train import checkpoint
 from marsad_train.encoders import load_pretrained
 from marsad_train.loop import Plan
-from marsad_train.pretrain import IGNORED, Blocks, Masker, Pretraining, pack, pretrain, read_texts
+from marsad_train.pretrain import (
+    IGNORED,
+    Blocks,
+    Masker,
+    Pretraining,
+    conflict_first,
+    pack,
+    pretrain,
+)
+from marsad_train.texts import read_texts
 
 
 @pytest.fixture
@@ -97,5 +106,6 @@ def test_texts_of_conflict_come_first(tmp_path: Path) -> None:
     path.write_text(
         "\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8"
     )
-    assert read_texts(path, conflict_only=False) == ["b\u2028c", "a", "d"]
-    assert read_texts(path, conflict_only=True) == ["b\u2028c", "d"]
+    rows = read_texts(path)
+    assert conflict_first(rows, conflict_only=False) == ["b\u2028c", "a", "d"]
+    assert conflict_first(rows, conflict_only=True) == ["b\u2028c", "d"]

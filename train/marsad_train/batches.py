@@ -1,7 +1,9 @@
 """Examples to batches: sampled by corpus weight, of sentences of about one length, with targets."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +16,8 @@ from marsad.encode import Batch, Pairs
 from marsad.schema import Schema
 from marsad.tokenise import Tokeniser, Window
 from marsad_train.config import Run
-from marsad_train.corpora import Bools, allowed_tags
+from marsad_train.corpora import Bools, Corpus, allowed_tags
+from marsad_train.vary import Varier
 
 POOL = 20  # batches whose sentences are sorted by length together
 
@@ -44,33 +47,51 @@ class Batches:
         self.size = run.batch_size
         self.seed = run.plan.seed
         self._tokeniser = tokeniser
-        self._weights = [corpus.weight for corpus in run.train]
+        self._corpora = run.train
         self._entity_tags = [allowed_tags(corpus, schema) for corpus in run.train]
         self._trigger_tags = _identity(len(schema.trigger_tags))
         self._table = PairTable(schema)
         self._rows = [[r for row in dataset for r in _rows(row, tokeniser)] for dataset in examples]
+        self._varier = Varier(run.variation, [row for rows in self._rows for row in rows])
+        self._epochs = run.epochs
+        visits = (sum(self._visits(epoch)) for epoch in range(run.epochs))
+        self.ends = list(accumulate(-(-visit // self.size) for visit in visits))
         self._epoch = lru_cache(maxsize=2)(self._batches_of)
 
-    @property
-    def per_epoch(self) -> int:
-        """Batches in an epoch."""
-        visits = sum(
-            _visits(w, len(rows)) for w, rows in zip(self._weights, self._rows, strict=True)
-        )
-        return -(-visits // self.size)
+    def __len__(self) -> int:
+        """Batches in the whole run; ``ends`` has those up to the end of each epoch."""
+        return self.ends[-1]
 
     def __call__(self, index: int) -> tuple[Batch, Targets]:
         """The batch of a number; those of an epoch follow one another."""
-        epoch, at = divmod(index, self.per_epoch)
-        rows = [self._rows[corpus][row] for corpus, row in self._epoch(epoch)[at]]
+        epoch = bisect_right(self.ends, index)
+        at = index - (self.ends[epoch - 1] if epoch else 0)
+        rng = np.random.default_rng([self.seed, index, 1])
+        rows = [self._varied(self._rows[corpus][r], rng) for corpus, r in self._epoch(epoch)[at]]
         batch = self._tokeniser.batch([row["pieces"] for row in rows])
         return batch, self._targets(rows, batch.firsts.shape[1])
+
+    def _varied(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+        varied = self._varier(row, rng)
+        pieces = self._tokeniser.spell(varied["forms"])
+        if sum(map(len, pieces)) > self._tokeniser.window - 2:
+            varied, pieces = row, list(row["pieces"])
+        for word in self._varier.hidden(len(pieces), rng):
+            pieces[word] = (self._tokeniser.unknown,)
+        return {**varied, "pieces": pieces}
+
+    def _visits(self, epoch: int) -> list[int]:
+        """How many sentences of each corpus an epoch visits."""
+        share = min(1.0, epoch / max(1, self._epochs - 1))
+        return [
+            round(_weight(corpus, share) * len(rows))
+            for corpus, rows in zip(self._corpora, self._rows, strict=True)
+        ]
 
     def _batches_of(self, epoch: int) -> list[list[tuple[int, int]]]:
         rng = np.random.default_rng([self.seed, epoch])
         drawn: list[tuple[int, int]] = []
-        for corpus, (weight, rows) in enumerate(zip(self._weights, self._rows, strict=True)):
-            visits = _visits(weight, len(rows))
+        for corpus, (visits, rows) in enumerate(zip(self._visits(epoch), self._rows, strict=True)):
             rounds = [rng.permutation(len(rows)) for _ in range(-(-visits // max(1, len(rows))))]
             drawn.extend((corpus, int(row)) for row in np.concatenate([*rounds, []])[:visits])
         mixed = [drawn[index] for index in rng.permutation(len(drawn))]
@@ -116,8 +137,10 @@ class Batches:
         return columns(found), roles
 
 
-def _visits(weight: float, rows: int) -> int:
-    return round(weight * rows)
+def _weight(corpus: Corpus, share: float) -> float:
+    """A corpus's weight when so large a share of the epochs has passed."""
+    last = corpus.weight if corpus.last_weight is None else corpus.last_weight
+    return corpus.weight + (last - corpus.weight) * share
 
 
 def _identity(tags: int) -> Bools:

@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from marsad.errors import MarsadError
+from marsad.report import score_table
 from marsad_train.config import Run, read_config
 from marsad_train.export import Precision, export
+from marsad_train.folds import cross_validate
 from marsad_train.learn import train
 from marsad_train.pretrain import Pretraining, pretrain
 
@@ -33,6 +35,17 @@ Config = Annotated[Path, typer.Argument(help="A TOML file, e.g. configs/small.to
 def run_command(config: Config, changes: Changes = []) -> None:  # noqa: B006 - typer copies it
     """Train a network; the same command again goes on where a killed run was."""
     train(read_config(Run, config, changes))
+
+
+@app.command("crossvalidate")
+def crossvalidate_command(
+    config: Config,
+    changes: Changes = [],  # noqa: B006
+    folds: Annotated[int, typer.Option(min=2, help="Parts of the data.")] = 5,
+) -> None:
+    """Train and score a recipe once for each part of its records that is left out."""
+    for line in score_table(cross_validate(read_config(Run, config, changes), folds)):
+        typer.echo(line)
 
 
 @app.command("pretrain")

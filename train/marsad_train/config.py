@@ -12,6 +12,7 @@ from marsad.tables import build
 from marsad.words import Spelling
 from marsad_train.corpora import Corpus
 from marsad_train.loop import Plan
+from marsad_train.vary import Variation
 
 T = TypeVar("T")
 
@@ -48,6 +49,7 @@ class Run:
     spelling: Spelling = field(default_factory=Spelling)
     plan: Plan = field(default_factory=Plan)
     weights: Weights = field(default_factory=Weights)
+    variation: Variation = field(default_factory=Variation)
     epochs: int = 8
     batch_size: int = 8  # sentences
     licence: str = ""
@@ -78,13 +80,14 @@ def read_config(kind: type[T], path: Path, changes: Sequence[str] = ()) -> T:
         key, equals, value = (part.strip() for part in change.partition("="))
         if not equals or not key:
             raise MarsadError(f"--set {change!r}: wanted key=value.")
-        inner = table
-        *parents, last = key.split(".")
-        for parent in parents:
-            inner = inner.setdefault(parent, {})
-            if not isinstance(inner, dict):
-                raise MarsadError(f"--set {change!r}: {parent!r} has no keys.")
-        inner[last] = _value(value)
+        inner: Any = table
+        *parents, last = (int(part) if part.isdecimal() else part for part in key.split("."))
+        try:
+            for parent in parents:
+                inner = inner.setdefault(parent, {}) if isinstance(inner, dict) else inner[parent]
+            inner[last] = _value(value)
+        except (TypeError, IndexError) as error:
+            raise MarsadError(f"--set {change!r}: there is nothing to set there.") from error
     return build(kind, table, str(path))
 
 

@@ -1,5 +1,6 @@
 """Annotated corpora of three formats to one kind of example, with the tags each word may have."""
 
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +15,12 @@ from marsad.errors import MarsadError
 from marsad.records import Record, Span, read_records
 from marsad.schema import Schema, bio_tags
 from marsad.words import Word, WordCutter
+from marsad_train.standoff import read_standoff
 
 ANY = "*"  # the tag of a word of which nothing is known
 PROCLITICS = frozenset("وفبلكس")
+ENCLITICS = frozenset(("ه", "ها", "هم", "هما", "هن", "كم", "نا", "ي"))
+Token = tuple[str, str]  # and its tag
 Bools = NDArray[np.bool_]
 
 
@@ -30,9 +34,13 @@ class Corpus:
     """
 
     path: str
-    format: Literal["records", "conll", "wojood"] = "records"
+    format: Literal["records", "standoff", "conll", "wojood"] = "records"
+    texts: str = ""  # of "standoff": the JSONL file (or .jsonl.xz) with the documents' texts
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     weight: float = 1.0  # how often an epoch visits each sentence, on average
+    last_weight: float | None = None  # the same in the last epoch; it changes evenly until then
+    enclitics: bool = False  # whether it splits off pronouns, which are then joined again
+    share: float = 1.0  # of its sentences, drawn once: for a learning curve
 
 
 class Example(NamedTuple):
@@ -66,18 +74,26 @@ def read_corpus(corpus: Corpus, index: int, schema: Schema, cutter: WordCutter) 
     allowed_tags(corpus, schema)  # refuses labels that mean nothing
     tags = corpus_tags(corpus, schema)
     path = Path(corpus.path)
-    if corpus.format == "records":
+    if corpus.format in ("records", "standoff"):
         if corpus.labels:
             raise MarsadError(f"{path}: records have the schema's own labels; take out 'labels'.")
+        records = (
+            read_records(path, schema)
+            if corpus.format == "records"
+            else read_standoff(path, Path(corpus.texts), schema)
+        )
         examples: Iterable[Example] = (
-            _checked(record, index, schema, cutter, path) for record in read_records(path, schema)
+            _checked(record, index, schema, cutter, path) for record in records
         )
     else:
         sentences = read_columns(
             path, nested=corpus.format == "wojood", known=[tag[2:] for tag in tags[2::2]]
         )
-        examples = (_from_columns(s, index, tags, cutter, path) for s in sentences)
-    return Dataset.from_list([example._asdict() for example in examples if example.forms])
+        examples = (_from_columns(s, index, tags, cutter, corpus.enclitics) for s in sentences)
+    rows = Dataset.from_list([example._asdict() for example in examples if example.forms])
+    if corpus.share == 1:
+        return rows
+    return rows.shuffle(seed=13).select(range(math.ceil(corpus.share * len(rows))))
 
 
 def corpus_tags(corpus: Corpus, schema: Schema) -> tuple[str, ...]:
@@ -161,12 +177,12 @@ def _tag(tags: Sequence[str], nested: bool, known: Collection[str], where: str) 
 
 
 def _from_columns(
-    sentence: Tagged, index: int, tags: Sequence[str], cutter: WordCutter, path: Path
+    sentence: Tagged, index: int, tags: Sequence[str], cutter: WordCutter, enclitics: bool
 ) -> Example:
     forms: list[str] = []
     numbers: list[int] = []
     before = "O"
-    for token, tag in _joined(sentence.tokens, sentence.tags):
+    for token, tag in _joined(sentence.tokens, sentence.tags, enclitics):
         words = cutter(token)
         for word in words:
             bare = not any(letter.isalnum() for letter in word.form)
@@ -188,16 +204,23 @@ def _continued(tag: str, before: str) -> str:
     return f"I-{tag[2:]}" if tag[0] == "I" and inside else f"B-{tag[2:]}"
 
 
-def _joined(tokens: Sequence[str], tags: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Tokens with the proclitics that some corpora split off joined to their words again."""
+def _joined(tokens: Sequence[str], tags: Sequence[str], enclitics: bool) -> Iterator[Token]:
+    """Tokens with the clitics that some corpora split off joined to their words again."""
+    whole: list[Token] = []
     held = ""
     for index, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
         follows = index + 1 < len(tokens) and tokens[index + 1][0].isalpha()
         if not held and token in PROCLITICS and tag == "O" and follows:
             held = token
-            continue
-        yield held + token, tag
-        held = ""
+        elif not held and enclitics and token in ENCLITICS and whole and whole[-1][0][-1].isalpha():
+            before, own = whole.pop()
+            whole.append((re.sub("ة$", "ت", before) + token, own))
+        else:
+            # The lam of a preposition swallows the alif of an article.
+            bare = token[1:] if held == "ل" and token.startswith("ال") else token
+            whole.append((held + bare, tag))
+            held = ""
+    return iter(whole)
 
 
 def _checked(record: Record, index: int, schema: Schema, cutter: WordCutter, path: Path) -> Example:

@@ -6,7 +6,7 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -18,13 +18,14 @@ from marsad.bundle import LINKS, MANIFEST, MODEL, TOKENIZER, Manifest, write_man
 from marsad.decode import best_tags
 from marsad.encode import Batch, Encoder, Floats, Pairs, Scores
 from marsad.errors import MarsadError
-from marsad.evaluate import evaluate
+from marsad.evaluate import agreement, evaluate
 from marsad.onnx_encoder import OnnxEncoder
 from marsad.pipeline import Pipeline, load
 from marsad.records import read_records
-from marsad.schema import Document, Schema
+from marsad.schema import Schema
 from marsad.tokenise import Tokeniser
 from marsad.words import WordCutter
+from marsad_train.calibrate import fit_temperatures
 from marsad_train.card import write_card
 from marsad_train.config import Run
 from marsad_train.learn import ORIGIN, figures, load_best, load_run
@@ -72,6 +73,11 @@ def export(run_folder: Path, bundle: Path, *, precision: Precision = "int8") -> 
             quantise(folder / MODEL)
             check_agreement(OnnxEncoder(folder, schema, device="cpu"), torch_encoder, sample)
         tokeniser.save(folder / TOKENIZER)
+        encoder = OnnxEncoder(folder, schema, device="cpu")
+        dev = read_records(Path(run.dev), schema)
+        heat = fit_temperatures(manifest, tokeniser, encoder, dev)
+        log.info("temperatures: %s", heat)
+        manifest = dataclasses.replace(manifest, temperatures=heat)
         write_manifest(folder, manifest)
         metrics = _metrics(Pipeline(manifest, tokeniser, torch_encoder), folder, Path(run.dev))
         manifest = dataclasses.replace(manifest, metrics=metrics)
@@ -91,21 +97,12 @@ def _metrics(network: Pipeline, bundle: Path, dev: Path) -> dict[str, Any]:
     texts = [record.text for record in records]
     theirs, ours = list(network.tag(texts)), list(served.tag(texts))
     reports = evaluate(records, ours)
-    agreement = entity_agreement(ours, theirs)
+    shared = agreement(ours, theirs)
     torch_f1 = {kind: r.micro.f1 for kind, r in evaluate(records, theirs).items()}
-    log.info("%.2f %% of the dev entities are those that torch finds", 100 * agreement)
+    log.info("%.2f %% of the dev entities are those that torch finds", 100 * shared)
     for kind, f1 in torch_f1.items():
         log.info("%s F1 %.4f, in torch %.4f", kind, reports[kind].micro.f1, f1)
-    return {"dev": dev.name, "agreement": agreement, "torch_f1": torch_f1, **figures(reports)}
-
-
-def entity_agreement(ours: Sequence[Document], theirs: Sequence[Document]) -> float:
-    """The share of entities that both find alike, of those that the one who found more found."""
-    mine, other = (
-        {(i, e.label, e.start, e.end) for i, d in enumerate(documents) for e in d.entities}
-        for documents in (ours, theirs)
-    )
-    return len(mine & other) / max(1, len(mine), len(other))
+    return {"dev": dev.name, "agreement": shared, "torch_f1": torch_f1, **figures(reports)}
 
 
 def torch_pipeline(run_folder: Path) -> Pipeline:

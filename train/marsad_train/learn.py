@@ -65,15 +65,15 @@ def train(run: Run) -> None:
     manifest = Manifest(
         name=run.name, schema=schema, spelling=run.spelling, window=run.encoder.window
     )
-    steps = math.ceil(run.epochs * batches.per_epoch / run.plan.accumulate)
-    log.info("%d sentences, %d batches an epoch", sum(map(len, examples)), batches.per_epoch)
+    steps = math.ceil(len(batches) / run.plan.accumulate)
+    ends = [math.ceil(end / run.plan.accumulate) for end in batches.ends]
+    log.info("%d sentences, %d batches", sum(map(len, examples)), len(batches))
     for done, loss in trainer.run(steps, Learner(trainer, batches, run.weights)):
         if done % 50 == 0:
             log.info("step %d of %d: loss %.3f", done, steps, loss)
-        before, epoch = (n * run.plan.accumulate // batches.per_epoch for n in (done - 1, done))
-        if epoch > before:
+        if done in ends:
             pipeline = Pipeline(manifest, tokeniser, TorchEncoder(network))
-            _keep(folder, network, epoch, score(pipeline, dev))
+            _keep(folder, network, 1 + ends.index(done), score(pipeline, dev))
 
 
 def _pretrained(run: Run) -> Pretrained:

@@ -17,6 +17,29 @@ KIND_WIDTH = 32
 LINK_WIDTH = 256
 
 
+class Dropout(nn.Module):
+    """Dropout whose mask is drawn eight values at a time, for speed on a CPU.
+
+    Torch's own takes as long there as all matrix products of a small encoder. Shares are rounded to
+    256ths.
+    """
+
+    p = 0.0  # what attention of transformers reads; it goes without
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.kept = 256 - round(256 * share)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Zero a share of the values, any shape, and scale up the rest; not in evaluation."""
+        if not self.training or self.kept == 256:
+            return states
+        eights = torch.empty(-(-states.numel() // 8), dtype=torch.int64, device=states.device)
+        noise = eights.random_(-(2**63), None).view(torch.uint8)[: states.numel()]
+        kept = (noise < self.kept).view(states.shape)
+        return states * kept.to(states.dtype).mul_(256 / self.kept)
+
+
 class Outputs(NamedTuple):
     """Logits of a batch, as in ``marsad.encode.Scores``."""
 
@@ -35,7 +58,7 @@ class Linker(nn.Module):
         self.labels = nn.Embedding(max(1, len(schema.entities)), KIND_WIDTH)
         self.distances = nn.Embedding(2 * NEAR + 1, KIND_WIDTH)
         self.inner = nn.Linear(5 * width + 3 * KIND_WIDTH, LINK_WIDTH)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.outer = nn.Linear(LINK_WIDTH, 1 + len(schema.roles))
 
     def forward(  # noqa: PLR0913 - an ONNX graph has its inputs one by one
@@ -77,8 +100,12 @@ class Network(nn.Module):
         width = encoder.config.hidden_size
         if hasattr(encoder, "pooler"):
             encoder.pooler = None  # reads the first piece only; our classes read them all
+        for module in list(encoder.modules()):
+            for name, child in list(module.named_children()):
+                if isinstance(child, nn.Dropout):
+                    setattr(module, name, Dropout(dropout))
         self.encoder = encoder
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.entities = nn.Linear(width, len(schema.entity_tags))
         self.triggers = nn.Linear(width, len(schema.trigger_tags))
         self.classes = _linear(2 * width, len(schema.classes))

@@ -1,9 +1,7 @@
 """Masked-language-model training: heals an encoder and moves it to the domain of its text."""
 
 import dataclasses
-import json
 import logging
-import lzma
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +18,7 @@ from marsad.words import Spelling, WordCutter
 from marsad_train import checkpoint
 from marsad_train.encoders import Pretrained, load_pretrained
 from marsad_train.loop import Plan, Trainer
+from marsad_train.texts import read_texts
 
 log = logging.getLogger(__name__)
 IGNORED = -100
@@ -49,28 +48,10 @@ class Blocks(NamedTuple):
     words: NDArray[np.int64]  # (blocks, pieces): the number of the word a piece is of, -1 for none
 
 
-def read_texts(path: Path, *, conflict_only: bool) -> list[str]:
-    """The texts of a JSONL file, those marked as of conflict first.
-
-    Raises:
-        MarsadError: the file is missing, or a line of it is no object with a "text".
-    """
-    try:
-        data = path.read_bytes()
-        text = (lzma.decompress(data) if path.suffix == ".xz" else data).decode("utf-8")
-    except (OSError, lzma.LZMAError, UnicodeDecodeError) as error:
-        raise MarsadError(f"{path}: {error}.") from error
-    rows = []
-    for number, line in enumerate(text.split("\n"), 1):
-        try:
-            row = json.loads(line) if line.strip() else None
-        except ValueError as error:
-            raise MarsadError(f"{path}, line {number}: not JSON: {error}") from error
-        if row is not None and not (isinstance(row, dict) and isinstance(row.get("text"), str)):
-            raise MarsadError(f'{path}, line {number}: wanted an object with a "text".')
-        rows += [row] if row else []
-    rows.sort(key=lambda row: not row.get("conflict", False))
-    return [row["text"] for row in rows if row.get("conflict", True) or not conflict_only]
+def conflict_first(rows: list[dict[str, Any]], *, conflict_only: bool) -> list[str]:
+    """The texts of rows, those marked as of conflict first."""
+    ordered = sorted(rows, key=lambda row: not row.get("conflict", False))
+    return [row["text"] for row in ordered if row.get("conflict", True) or not conflict_only]
 
 
 def pack(texts: list[str], cutter: WordCutter, tokeniser: Tokeniser, block: int) -> Blocks:
@@ -190,7 +171,8 @@ def _chosen(blocks: int, size: int, index: int, seed: int) -> NDArray[np.int64]:
 
 
 def _blocks(settings: Pretraining, pretrained: Pretrained) -> tuple[Blocks, Blocks]:
-    texts = read_texts(Path(settings.text), conflict_only=settings.conflict_only)
+    rows = read_texts(Path(settings.text))
+    texts = conflict_first(rows, conflict_only=settings.conflict_only)
     if len(texts) <= settings.held_out:
         raise MarsadError(
             f"{settings.text}: {len(texts)} texts, of which {settings.held_out} are to be held out."
