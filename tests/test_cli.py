@@ -191,6 +191,16 @@ def test_a_device_is_written_to_and_not_replaced(run: Run) -> None:
     )
 
 
+def test_what_scores_less_than_wanted_is_left_out(run: Run) -> None:
+    Path("a.txt").write_text("قصفت قوات النظام حلب", encoding="utf-8")
+    (whole,) = documents(run("tag", "a.txt").stdout)
+    assert whole["entities"]
+    (none,) = documents(run("tag", "a.txt", "--min-score", "1").stdout)
+    assert (none["entities"], none["events"], none["sentences"][0]["classes"]) == ([], [], [])
+    assert none["text"] == whole["text"]
+    assert run("tag", "a.txt", "--min-score", "2").exit_code == 2
+
+
 def test_text_into_a_pipe_has_no_colour(run: Run) -> None:
     result = run("tag", "-", "--format", "text", stdin=TEXT.encode())
     assert "[إدلب²]" in result.stdout
@@ -405,7 +415,25 @@ def test_evaluate_prints_a_table_of_all_kinds_and_labels(run: Run) -> None:
     assert ["FAC", "0.0", "0.0", "0.0", "[0.0,", "0.0]", "1", "0"] in rows
     kinds = [line for line in result.stdout.splitlines()[1:] if line[0] != " "]
     assert [line.split()[0] for line in kinds] == ["entity", "trigger", "argument", "class"]
-    assert rows[-1] == ["macro-F1", "100.0", "[100.0,", "100.0]"]
+    assert rows[-2] == ["macro-F1", "100.0", "[100.0,", "100.0]"]
+    assert rows[-1][:2] == ["calibration", "error"]
+
+
+def test_evaluate_scores_other_ways_of_writing_and_lists_mistakes(run: Run, folder: Path) -> None:
+    Path("gold.jsonl").write_text(json.dumps(RECORD) + "\n")
+    lines = run("evaluate", "gold.jsonl", "--noise", "--mistakes", "wrong.jsonl").stdout.split("\n")
+    assert any(re.match(r"tatweel( +[\d.]+)+ +0\.0$", line) for line in lines)
+    wrong = documents((folder / "wrong.jsonl").read_text(encoding="utf-8"))
+    for row in wrong:
+        count = sum(
+            (row["kind"], row["sort"], row["wanted"], row["found"])
+            == (other["kind"], other["sort"], other["wanted"], other["found"])
+            for other in wrong
+        )
+        shown = [row["kind"], row["sort"], row["wanted"] or "-", row["found"] or "-", str(count)]
+        assert shown in [line.split() for line in lines]
+    table = json.loads(run("evaluate", "gold.jsonl", "--noise", "--json").stdout)
+    assert table["noise"]["tatweel"]["flips"] == 0
 
 
 def test_evaluate_as_json_says_the_same(run: Run) -> None:

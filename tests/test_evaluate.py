@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqeval.scheme import IOB2
 
-from marsad.evaluate import evaluate
+from marsad.calibration import calibration
+from marsad.evaluate import agreement, answers, evaluate
 from marsad.records import Link, Record, Span
 from marsad.schema import Argument, Document, Entity, Event, Sentence, bio_tags
 
@@ -70,7 +71,9 @@ def found(
     entities = (Entity(5, 11, "ARMED", "النظام", 1.0), Entity(12, 15, label, "حلب", 1.0))
     arguments = (Argument(role, 0, 1.0), Argument("place", 1, 1.0))
     event = Event("ATTACK", "attack", 0, 4, "قصفت", 1.0, 0, arguments)
-    return Document(GOLD.text, (Sentence(0, 15, classes, {}),), entities, (event,))
+    return Document(
+        GOLD.text, (Sentence(0, 15, classes, dict.fromkeys(classes, 1.0)),), entities, (event,)
+    )
 
 
 def test_all_that_is_right_scores_one() -> None:
@@ -114,3 +117,31 @@ def test_the_interval_holds_the_score_and_is_the_same_each_time() -> None:
     assert first == second
     assert first.low < first.f1 < first.high
     assert np.isclose(first.f1, 2 * 50 / 120)
+
+
+def test_scores_are_compared_with_how_often_they_are_right() -> None:
+    one = calibration([0.95] * 8 + [0.55] * 2, [True] * 6 + [False] * 2 + [True, False], wanted=10)
+    assert one.error == pytest.approx((8 * abs(0.95 - 0.75) + 2 * abs(0.55 - 0.5)) / 10)
+    assert [(b.low, b.count, b.right) for b in one.bins] == [(0.5, 2, 0.5), (0.9, 8, 0.75)]
+    levels = {level.min_score: level for level in one.levels}
+    assert (levels[0.0].kept, levels[0.0].precision, levels[0.0].recall) == (10, 0.7, 0.7)
+    assert (levels[0.9].kept, levels[0.9].precision, levels[0.9].recall) == (8, 0.75, 0.6)
+
+
+def test_a_score_of_one_has_a_bin_and_no_answers_have_no_error() -> None:
+    assert calibration([1.0], [True], wanted=1).error == 0
+    assert calibration([], [], wanted=0).error == 0
+
+
+def test_every_class_of_a_sentence_is_an_answer_yes_or_no() -> None:
+    sentence = Sentence(0, 4, ("attack",), {"attack": 0.9, "casualty": 0.2})
+    document = Document(GOLD.text, (sentence,))
+    assert answers([GOLD], [document])["class"] == ([0.2, 0.9], [False, True])
+    assert answers([GOLD], [document])["entity"] == ([], [])
+
+
+def test_agreement_is_of_what_was_found() -> None:
+    assert agreement([found()], [found()]) == 1
+    assert agreement([found()], [found(label="FAC")]) == 0.5
+    assert agreement([Document("")], [found()]) == 0
+    assert agreement([found()], [found(role="target")], "argument") == 0.5

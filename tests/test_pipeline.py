@@ -1,5 +1,6 @@
 import random
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from marsad.encode import Batch
 from marsad.pipeline import Pipeline
-from marsad.schema import Document
+from marsad.schema import Argument, Document, Entity, Event, Sentence
 
 REPORT = "قَصَفَت قوات النظام بلدة حلب أمس. مقتل مدنيين في إدلب"
 WORDS = [
@@ -181,3 +182,18 @@ def test_batches_hold_no_more_than_their_budget(
     batches: list[Batch] = encoder.batches  # type: ignore[attr-defined]
     assert len(batches) > 2
     assert all(np.prod(batch.ids.shape) <= 40 + 2 * len(batch.ids) for batch in batches)
+
+
+def test_what_is_left_above_a_score_still_points_to_its_own() -> None:
+    entities = tuple(Entity(i, i + 1, "LOC", "", score) for i, score in enumerate((0.4, 0.9, 0.8)))
+    arguments = (Argument("place", 0, 0.9), Argument("place", 1, 0.3), Argument("place", 2, 0.7))
+    events = (
+        Event("ATTACK", "attack", 0, 1, "", 0.9, 0, arguments),
+        Event("KILLED", "casualty", 1, 2, "", 0.2, 0, ()),
+    )
+    sentence = Sentence(0, 3, ("attack", "casualty"), {"attack": 0.9, "casualty": 0.45})
+    left = Document("abc", (sentence,), entities, events).above(0.5)
+    assert [entity.start for entity in left.entities] == [1, 2]
+    assert left.events == (replace(events[0], arguments=(Argument("place", 1, 0.7),)),)
+    assert left.sentences == (replace(sentence, classes=("attack",)),)
+    assert Document("abc", (sentence,), entities, events).above(0).entities == entities

@@ -1,9 +1,11 @@
 """The model card, written from what a bundle says of itself."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from marsad.bundle import Manifest
+from marsad.calibration import BINS, LEVELS
 
 NAMES = {
     "entity": "Entities",
@@ -32,6 +34,23 @@ was chosen on these very records, so expect a little less elsewhere. Of the enti
 | | precision | recall | F1 | annotated |
 |---|---|---|---|---|
 {scores}
+
+## What a score means
+
+{calibration}
+
+Answers by their score, and the share of them that is right ("expected" is their mean score). For
+classes an answer is each class of each sentence, yes or no.
+
+| scores | entities | expected | right | triggers | expected | right | classes | expected | right |
+|---|---|---|---|---|---|---|---|---|---|
+{bins}
+
+What `--min-score` leaves, and how good that is:
+
+| min-score | entities: precision | recall | triggers: precision | recall |
+|---|---|---|---|---|
+{levels}
 
 ## Limits
 
@@ -64,6 +83,9 @@ def write_card(folder: Path, manifest: Manifest) -> None:
         dev=manifest.metrics["dev"],
         agreement=manifest.metrics["agreement"],
         scores="\n".join(rows),
+        calibration=_calibration(manifest),
+        bins="\n".join(_bins(manifest)),
+        levels="\n".join(_levels(manifest)),
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
 
@@ -84,3 +106,40 @@ def _row(title: str, score: dict[str, Any]) -> str:
         f"| {title} | {score['precision']:.3f} | {score['recall']:.3f} | {interval} "
         f"| {score['gold']} |"
     )
+
+
+def _calibration(manifest: Manifest) -> str:
+    errors = ", ".join(
+        f"{NAMES[kind].lower()} {own['error']:.3f}" for kind, own in _calibrated(manifest).items()
+    )
+    return (
+        "Each head's logits are divided by a temperature that was fitted on these records. "
+        f"Expected calibration error (ten bins): {errors}."
+    )
+
+
+def _calibrated(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    metrics = manifest.metrics
+    return {kind: metrics[kind]["calibration"] for kind in NAMES if kind in metrics}
+
+
+def _bins(manifest: Manifest) -> Iterator[str]:
+    calibrated = _calibrated(manifest)
+    for place in range(BINS):
+        cells = []
+        for kind in ("entity", "trigger", "class"):
+            bins = calibrated.get(kind, {}).get("bins", ())
+            own = [b for b in bins if round(b["low"] * BINS) == place]
+            cells += [f"{b['count']} | {b['score']:.2f} | {b['right']:.2f}" for b in own] or ["| |"]
+        if set(cells) != {"| |"}:
+            yield f"| {place / BINS:.1f} to {(place + 1) / BINS:.1f} | {' | '.join(cells)} |"
+
+
+def _levels(manifest: Manifest) -> Iterator[str]:
+    calibrated = _calibrated(manifest)
+    for number, level in enumerate(LEVELS):
+        cells = []
+        for kind in ("entity", "trigger"):
+            own = calibrated[kind]["levels"][number] if kind in calibrated else None
+            cells.append(f"{own['precision']:.3f} | {own['recall']:.3f}" if own else "|")
+        yield f"| {level:g} | {' | '.join(cells)} |"
