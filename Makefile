@@ -32,6 +32,12 @@ train: $(VENV)/all  ## Train on data/corpus and export the bundle (resumes where
 	$(TRAIN) export $(RUN) $(RUN)/bundle
 	$(BIN)/marsad evaluate data/corpus/test.jsonl --model $(RUN)/bundle
 
+model: $(VENV)/all  ## Rebuild the embedded model in runs/news/bundle: hours; needs ../shared/corpora (resumes)
+	$(TRAIN) pretrain configs/pretrain.toml
+	$(TRAIN) run configs/news.toml
+	$(TRAIN) export runs/news runs/news/bundle
+	$(BIN)/marsad evaluate ../shared/corpora/news/dev.jsonl --model runs/news/bundle --noise
+
 clean:  ## Remove what was built, but no training run
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -47,4 +53,4 @@ $(VENV)/all: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev]'
 	@touch $@ $(VENV)/infer
 
-.PHONY: help run test check fix train clean
+.PHONY: help run test check fix train model clean

@@ -14,6 +14,7 @@ from marsad.words import Spelling, WordCutter
 from marsad_train.batches import Batches
 from marsad_train.config import Run, read_config
 from marsad_train.corpora import Corpus, read_corpus
+from marsad_train.vary import Variation
 
 RECORD = {
     "text": "قصفت قوات النظام حلب",
@@ -30,13 +31,21 @@ RECORD = {
 @pytest.fixture
 def made(schema: Schema, tokenizer: Tokenizer, tmp_path: Path) -> object:
     def make(
-        records: list[object], *, window: int = 16, size: int = 8, weight: float = 1.0
+        records: list[object],
+        *,
+        window: int = 16,
+        size: int = 8,
+        weight: float = 1.0,
+        last_weight: float | None = None,
+        **variation: float,
     ) -> Batches:
         path = tmp_path / "records.jsonl"
         path.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
-        corpus = Corpus(path=str(path), weight=weight)
+        corpus = Corpus(path=str(path), weight=weight, last_weight=last_weight)
         run = read_config(Run, Path("configs/small.toml"))
-        run = dataclasses.replace(run, train=(corpus,), batch_size=size)
+        run = dataclasses.replace(
+            run, train=(corpus,), batch_size=size, epochs=3, variation=Variation(**variation)
+        )
         examples = [read_corpus(corpus, 0, schema, WordCutter(Spelling()))]
         return Batches(run, examples, schema, Tokeniser(tokenizer, window))
 
@@ -112,3 +121,24 @@ def test_an_epoch_visits_each_sentence_as_often_as_its_weight_says(made: object)
         seen = np.unique(np.concatenate(rows), return_counts=True)[1]
         assert seen.sum() == round(8 * weight)
         assert seen.max() - seen.min() <= 1
+
+
+def test_a_corpus_may_be_visited_less_from_epoch_to_epoch(made: object) -> None:
+    records = [{**RECORD, "text": RECORD["text"] + " ." * n} for n in range(1, 9)]  # type: ignore[operator]
+    batches = made(records, size=2, weight=2.0, last_weight=0.5)  # type: ignore[operator]
+    assert batches.ends == [8, 13, 15]
+    assert len(batches) == 15
+    assert sum(len(batches(index)[0].ids) for index in range(8, 13)) == 10
+    assert len(batches(15)[0].ids) == 2  # gradients may be added up beyond the end
+
+
+def test_a_varied_sentence_is_the_same_at_the_same_step_and_fits_the_window(made: object) -> None:
+    other = {**RECORD, "text": "قصفت قوات النظام إدلب"}
+    batches = made([RECORD, other], window=8, swapped=0.5, hidden=0.3)  # type: ignore[operator]
+    seen = set()
+    for index in range(3):
+        first, second = batches(index), batches(index)
+        assert first[0].ids.tolist() == second[0].ids.tolist()
+        assert first[0].ids.shape[1] <= 8
+        seen.update(map(tuple, first[0].ids.tolist()))
+    assert len(seen) > 2

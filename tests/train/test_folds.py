@@ -1,0 +1,63 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from marsad.errors import MarsadError
+from marsad_train import learn
+from marsad_train.config import Run, read_config
+from marsad_train.folds import cross_validate
+
+
+def configured(records: Path, bert: Path, output: Path) -> Run:
+    rows = [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()]
+    for number, row in enumerate(rows):
+        row["url"] = f"https://example.org/{number // 4}"
+    output.mkdir(exist_ok=True)
+    paths = [output / "first.jsonl", output / "second.jsonl"]
+    for path, own in zip(paths, (rows[:24], rows[24:]), strict=True):
+        path.write_text("\n".join(map(json.dumps, own)), encoding="utf-8")
+    changes = [f"encoder.name={bert}", f"output={output}", f"dev={paths[1]}", "epochs=1"]
+    changes += [f"train=[{{path={json.dumps(str(paths[0]))}}}]", "plan.head_rate=0.01"]
+    return read_config(Run, Path("configs/small.toml"), changes)
+
+
+def test_each_record_is_scored_by_a_network_that_did_not_see_its_document(
+    records: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    run = configured(records, tiny_bert, tmp_path)
+    reports = cross_validate(run, 2)
+    parts = []
+    for fold in ("fold1", "fold2"):
+        names = {name: tmp_path / fold / f"{name}.jsonl" for name in ("train", "dev")}
+        rows = {
+            name: [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            for name, path in names.items()
+        }
+        assert not {r["url"] for r in rows["train"]} & {r["url"] for r in rows["dev"]}
+        parts.append([row["id"] for row in rows["dev"]])
+        used = json.loads((tmp_path / fold / "run.json").read_text())["run"]
+        assert (used["train"][0]["path"], used["dev"]) == tuple(map(str, names.values()))
+    ids = [json.loads(line)["id"] for line in records.read_text(encoding="utf-8").splitlines()]
+    assert sorted(parts[0] + parts[1]) == sorted(ids)
+    assert reports["entity"].micro.gold == sum(
+        len(json.loads(line)["entities"]) for line in records.read_text("utf-8").splitlines()
+    )
+    kept = json.loads((tmp_path / "folds.json").read_text())
+    assert kept["entity"]["micro"]["f1"] == reports["entity"].micro.f1
+
+
+def test_folds_that_are_done_are_not_trained_again(
+    records: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = configured(records, tiny_bert, tmp_path)
+    first = cross_validate(run, 2)
+    monkeypatch.setattr(learn.Learner, "__call__", lambda *_: pytest.fail("a step was taken"))
+    assert cross_validate(run, 2) == first
+
+
+def test_more_folds_than_documents_are_refused(
+    records: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(MarsadError, match="8 documents are too few for 9 folds"):
+        cross_validate(configured(records, tiny_bert, tmp_path), 9)
