@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
-from marsad.encode import Batch
+from marsad.encode import Batch, Encoder
 from marsad.pipeline import Pipeline
 from marsad.schema import Argument, Document, Entity, Event, Sentence
+from marsad.tokenise import Tokeniser
 
 REPORT = "قَصَفَت قوات النظام بلدة حلب أمس. مقتل مدنيين في إدلب"
 WORDS = [
@@ -197,3 +199,16 @@ def test_what_is_left_above_a_score_still_points_to_its_own() -> None:
     assert left.events == (replace(events[0], arguments=(Argument("place", 1, 0.7),)),)
     assert left.sentences == (replace(sentence, classes=("attack",)),)
     assert Document("abc", (sentence,), entities, events).above(0).entities == entities
+
+
+def test_what_scores_less_than_the_bundle_wants_is_not_reported(
+    pipeline: Pipeline, encoder: Encoder, tokenizer: Tokenizer
+) -> None:
+    text = "قصفت قوات النظام حلب"
+    found = []
+    for least in (0.0, 0.9999):
+        manifest = replace(pipeline.manifest, min_score=least)
+        found.append(Pipeline(manifest, Tokeniser(tokenizer, 16), encoder)(text))
+    assert [entity.text for entity in found[0].entities] == ["قوات النظام", "حلب"]
+    assert max(entity.score for entity in found[0].entities) < 0.9999
+    assert (found[1].entities, found[1].events) == ((), ())

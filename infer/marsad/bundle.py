@@ -49,6 +49,7 @@ class Manifest:
     window: int = 192  # pieces that the encoder reads at once
     thresholds: dict[str, float] = field(default_factory=dict)  # by class; 0.5 where silent
     temperatures: Temperatures = field(default_factory=Temperatures)
+    min_score: float = 0.0  # entities and events that score less are not reported
     licence: str = ""
     metrics: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)

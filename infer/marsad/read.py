@@ -38,6 +38,7 @@ class Reader:
 
     def __init__(self, manifest: Manifest, tokeniser: Tokeniser, encoder: Encoder) -> None:
         self.temperatures = manifest.temperatures
+        self.min_score = manifest.min_score
         self._tokeniser = tokeniser
         self._encoder = encoder
         self._table = PairTable(manifest.schema)
@@ -71,12 +72,29 @@ class Reader:
     def _decode(self, scores: Sequence[Scores]) -> Iterator[Reading]:
         heat = self.temperatures
         lengths = np.array([len(one.entities) for one in scores], dtype=np.int64)
-        entities = _found([one.entities for one in scores], lengths, heat.entities)
-        triggers = _found([one.triggers for one in scores], lengths, heat.triggers)
+        entities = self._found([one.entities for one in scores], lengths, heat.entities)
+        triggers = self._found([one.triggers for one in scores], lengths, heat.triggers)
         links = self._links([one.states for one in scores], triggers, entities)
         for index, one in enumerate(scores):
             classes = self._classes(one.classes / np.float32(heat.classes), triggers[index])
             yield Reading(entities[index], triggers[index], links[index], classes)
+
+    def _found(
+        self, logits: Sequence[Floats], lengths: np.ndarray, temperature: float
+    ) -> list[list[Found]]:
+        """The spans of each sentence, from its (words, tags), that are sure enough."""
+        padded = np.zeros((len(logits), int(lengths.max()), logits[0].shape[-1]), dtype=np.float32)
+        for index, own in enumerate(logits):
+            padded[index, : len(own)] = own
+        tags = best_tags(padded, lengths)
+        return [
+            [
+                found
+                for found in spans(tags[index, : len(own)], softmax(own / np.float32(temperature)))
+                if found.score >= self.min_score
+            ]
+            for index, own in enumerate(logits)
+        ]
 
     def _classes(self, logits: Floats, triggers: Sequence[Found]) -> Floats:
         """What the class head says; where events tell a class, the mean with the surest of them."""
@@ -153,15 +171,3 @@ def _joined(parts: Sequence[Scores]) -> Scores:
         np.max(classes, axis=0),
         np.concatenate(states),
     )
-
-
-def _found(logits: Sequence[Floats], lengths: np.ndarray, temperature: float) -> list[list[Found]]:
-    """The spans of each sentence, from its (words, tags)."""
-    padded = np.zeros((len(logits), int(lengths.max()), logits[0].shape[-1]), dtype=np.float32)
-    for index, own in enumerate(logits):
-        padded[index, : len(own)] = own
-    tags = best_tags(padded, lengths)
-    return [
-        spans(tags[index, : len(own)], softmax(own / np.float32(temperature)))
-        for index, own in enumerate(logits)
-    ]

@@ -45,9 +45,10 @@ def fit_temperatures(
     theirs is therefore sought last.
     """
     remembering = Remembering(encoder)
+    everything = replace(manifest, min_score=0.0)
 
     def losses(heat: Temperatures) -> dict[str, float]:
-        pipeline = Pipeline(replace(manifest, temperatures=heat), tokeniser, remembering)
+        pipeline = Pipeline(replace(everything, temperatures=heat), tokeniser, remembering)
         told = answers(records, list(pipeline.tag(record.text for record in records)))
         return {kind: negative_log_likelihood(*own) for kind, own in told.items()}
 

@@ -113,7 +113,8 @@ def _calibration(manifest: Manifest) -> str:
         f"{NAMES[kind].lower()} {own['error']:.3f}" for kind, own in _calibrated(manifest).items()
     )
     return (
-        "Each head's logits are divided by a temperature that was fitted on these records. "
+        "Each head's logits are divided by a temperature that was fitted on these records; "
+        f"entities and events that then score less than {manifest.min_score:g} are not reported. "
         f"Expected calibration error (ten bins): {errors}."
     )
 
