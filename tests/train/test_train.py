@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from marsad.bundle import MODEL, read_manifest
+from marsad.bundle import MODEL, Temperatures, read_manifest
 from marsad.errors import MarsadError
 from marsad.pipeline import Pipeline, load
 from marsad_train import checkpoint, export, learn, loop
@@ -28,6 +28,7 @@ def configured(records: Path, bert: Path, output: Path, *changes: str) -> Run:
         f"output={output}",
         "plan.encoder_rate=3e-3",
         "plan.head_rate=3e-3",
+        "min_score=0",  # a network so small is never sure
     ]
     return read_config(Run, Path("configs/arabert.toml"), [*own, *changes])
 
@@ -71,6 +72,8 @@ def test_a_bundle_says_where_it_came_from(bundle: Path) -> None:
     manifest = read_manifest(bundle)
     assert manifest.spelling.link == "[رابط]"
     assert manifest.training["precision"] == "int8"
+    assert manifest.min_score == 0
+    assert manifest.temperatures != Temperatures()
     assert manifest.training["run"]["epochs"] == 20
     assert manifest.metrics["entity"]["micro"]["f1"] > 0.5
     assert manifest.metrics["agreement"] > 0.95

@@ -52,6 +52,7 @@ class Run:
     variation: Variation = field(default_factory=Variation)
     epochs: int = 8
     batch_size: int = 8  # sentences
+    min_score: float = 0.5  # of the bundle: calibrated, what is likelier wrong is not reported
     licence: str = ""
     data: str = ""  # for the model card: what it was trained on
 

@@ -35,7 +35,6 @@ from marsad_train.quantise import quantise
 log = logging.getLogger(__name__)
 SAMPLE = Path(__file__).with_name("sample.txt")  # the sentences that an export is checked on
 EXACT = 1e-3  # how far a logit of the fp32 graph may be from torch's
-SURE = 0.5  # what is, calibrated, more likely wrong than right is not reported
 AGREEMENT = 0.97  # share of the sample's words that the quantised graph must tag as torch does
 BATCH_AXES = {
     "ids": {0: "rows", 1: "pieces"},
@@ -78,7 +77,7 @@ def export(run_folder: Path, bundle: Path, *, precision: Precision = "int8") -> 
         dev = read_records(Path(run.dev), schema)
         heat = fit_temperatures(manifest, tokeniser, encoder, dev)
         log.info("temperatures: %s", heat)
-        manifest = dataclasses.replace(manifest, temperatures=heat, min_score=SURE)
+        manifest = dataclasses.replace(manifest, temperatures=heat, min_score=run.min_score)
         write_manifest(folder, manifest)
         metrics = _metrics(Pipeline(manifest, tokeniser, torch_encoder), folder, Path(run.dev))
         manifest = dataclasses.replace(manifest, metrics=metrics)
