@@ -10,7 +10,6 @@ from marsad_train.corpora import Corpus, read_corpus
 from marsad_train.standoff import read_standoff
 
 ROW = {
-    "id": "1",
     "document": "a",
     "start": 6,
     "end": 14,
@@ -30,7 +29,7 @@ def test_annotations_meet_their_texts(texts: Path, tmp_path: Path, schema: Schem
     path = tmp_path / "standoff.jsonl"
     path.write_text(json.dumps(ROW) + "\n", encoding="utf-8")
     (record,) = read_standoff(path, texts, schema)
-    assert record.text == "قصفت حلب"
+    assert (record.id, record.text) == ("a:6", "قصفت حلب")
     assert record.entities is not None
     assert record.text[record.entities[0].start : record.entities[0].end] == "حلب"
     corpus = Corpus(path=str(path), format="standoff", texts=str(texts))

@@ -13,7 +13,7 @@ from marsad_train.texts import read_texts
 def read_standoff(path: Path, texts: Path, schema: Schema) -> Iterator[Record]:
     """Records whose text is ``[start, end)`` of the ``document`` of that id among ``texts``.
 
-    A line is a record as ever, with ``{"document", "start", "end"}`` in the place of "text";
+    A line is a record as ever, with ``{"document", "start", "end"}`` in the place of id and text;
     the offsets of its entities and events count from ``start``.
 
     Raises:
@@ -29,7 +29,8 @@ def read_standoff(path: Path, texts: Path, schema: Schema) -> Iterator[Record]:
             try:
                 row = json.loads(line)
                 text = documents[row["document"]][row["start"] : row["end"]]
-                yield parse_record({**row, "text": text}, schema)
+                name = f"{row['document']}:{row['start']}"
+                yield parse_record({**row, "id": name, "text": text}, schema)
             except (ValueError, TypeError, KeyError, MarsadError) as error:
                 reason = f"no document {error}" if isinstance(error, KeyError) else error
                 raise MarsadError(f"{path}, line {number}: {reason}") from error
