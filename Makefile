@@ -32,7 +32,7 @@ train: $(VENV)/all  ## Train on data/corpus and export the bundle (resumes where
 	$(TRAIN) export $(RUN) $(RUN)/bundle
 	$(BIN)/marsad evaluate data/corpus/test.jsonl --model $(RUN)/bundle
 
-model: $(VENV)/all  ## Rebuild the embedded model in runs/news/bundle: hours; needs ../shared/corpora (resumes)
+model: $(VENV)/all  ## Build the default model anew in runs/news/bundle: hours; needs ../shared/corpora (resumes)
 	$(TRAIN) pretrain configs/pretrain.toml
 	$(TRAIN) run configs/news.toml
 	$(TRAIN) export runs/news runs/news/bundle
