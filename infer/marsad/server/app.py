@@ -58,6 +58,7 @@ def create_app(tag: Tag, settings: Settings, about: Mapping[str, Any], *, key: s
         version=__version__,
         docs_url=None,  # FastAPI's own pages load from another host
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=running,
         exception_handlers={
             Refusal: _refused,
