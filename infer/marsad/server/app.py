@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -80,9 +80,13 @@ def _open_routes(api: Api) -> APIRouter:
     add = router.add_api_route
     add("/health/live", api.live, responses=answers(HealthBody))
     add("/health/ready", api.ready, responses=answers(HealthBody, 503))
-    for address, file in (("/", "index.html"), ("/docs", "docs.html")):
-        page = partial(FileResponse, STATIC / file)
-        add(address, _serve(page), methods=["GET", "HEAD"], include_in_schema=False)
+    for address, file, about in (
+        ("/", "index.html", "Show the page for people."),
+        ("/docs", "docs.html", "Show the addresses, with examples."),
+    ):
+        page = _page(file)
+        add(address, page, response_class=HTMLResponse, name=file, description=about)
+        add(address, page, methods=["HEAD"], include_in_schema=False)
     return router
 
 
@@ -106,9 +110,9 @@ def _guarded_routes(api: Api, refusals: Answers) -> APIRouter:
     return router
 
 
-def _serve(page: Callable[[], Response]) -> Callable[[], Awaitable[Response]]:
+def _page(file: str) -> Callable[[], Awaitable[Response]]:
     async def show() -> Response:
-        return page()
+        return FileResponse(STATIC / file)
 
     return show
 
@@ -136,8 +140,12 @@ async def _refused(_: Request, refusal: Any) -> Response:
     return refuse(refusal)
 
 
-async def _refused_by_starlette(_: Request, error: Any) -> Response:
-    return refuse(Refusal(error.status_code, f"{error.detail}.", headers=error.headers))
+async def _refused_by_starlette(request: Request, error: Any) -> Response:
+    headers = dict(error.headers or {})
+    if "Allow" in headers:  # of the first route of several at one address
+        methods = request.app.openapi()["paths"].get(request.url.path, {})
+        headers["Allow"] = ", ".join(methods).upper() or headers["Allow"]
+    return refuse(Refusal(error.status_code, f"{error.detail}.", headers=headers))
 
 
 async def _too_deep(_: Request, __: Exception) -> Response:
