@@ -158,7 +158,7 @@ def tag_speed(documents: int) -> float:
 
 
 def say(name: str, value: object) -> None:
-    print(f"{name:44}{value}")  # noqa: T201
+    print(f"{name:48}{value}")  # noqa: T201
 
 
 def show(tally: Tally, seconds: float, name: str) -> float:
