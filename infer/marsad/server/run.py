@@ -40,6 +40,7 @@ def serve(settings: Settings, *, key: str = "") -> None:
         raise MarsadError(f"{settings.host}:{settings.port}: cannot listen there.") from error
     # uvicorn raises the signal again when it is done, and having finished well is no failure.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    listening.listen(config.backlog)  # so that who reads the next line can ask at once
     host, port = listening.getsockname()[:2]
     _log.info("serving", extra={"fields": {"host": host, "port": port, "key": bool(key)}})
     uvicorn.Server(config).run([listening])
