@@ -27,6 +27,18 @@ fix: $(VENV)/all  ## Format, and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+serve: $(VENV)/serve  ## Serve over HTTP, with a page for people, on http://127.0.0.1:8000
+	$(BIN)/marsad serve --config configs/serve.toml
+
+load: $(VENV)/all  ## Load a server of our own: 64 clients for a minute, overload, SIGTERM
+	$(BIN)/python tests/server/load.py --clients 64 --seconds 60
+
+soak: $(VENV)/all  ## The same for an hour, at moderate load
+	$(BIN)/python tests/server/load.py --soak --seconds 3600
+
+hostile: $(VENV)/all  ## Send a server of our own 10,000 hostile requests
+	$(BIN)/python tests/server/hostile.py 10000
+
 train: $(VENV)/all  ## Train on data/corpus and export the bundle (resumes where it was)
 	$(TRAIN) run configs/small.toml --set output=$(RUN)
 	$(TRAIN) export $(RUN) $(RUN)/bundle
@@ -48,9 +60,13 @@ $(VENV)/infer: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/all: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev]'
+$(VENV)/serve: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[serve]'
 	@touch $@ $(VENV)/infer
 
-.PHONY: help run test check fix train model clean
+$(VENV)/all: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[serve,train,dev]'
+	@touch $@ $(VENV)/infer $(VENV)/serve
+
+.PHONY: help run test check fix serve load soak hostile train model clean

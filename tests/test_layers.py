@@ -15,7 +15,9 @@ MODULES = sorted([*INFER.rglob("*.py"), *TRAIN.rglob("*.py")])
 LAYERS = {
     INFER: """errors words tables schema sentences records encode tokenise decode bundle
         onnx_encoder read pipeline calibration evaluate mistakes noise inputs readers terminal
-        writers meter report cli""",
+        writers meter report server.settings server.refusal server.log server.metrics
+        server.batching server.receive server.schemas server.huggingface server.edge server.api
+        server.openapi server.app server.protocol server.run cli""",
     TRAIN: """encoders losses checkpoint loop texts standoff corpora vary config batches network
         pretrain learn calibrate card quantise export folds cli""",
 }
@@ -44,9 +46,8 @@ def test_a_module_is_short_and_says_what_it_does(path: Path) -> None:
 def test_a_module_imports_only_the_layers_below_it(folder: Path, name: str) -> None:
     layers = LAYERS[folder].split()
     below = {f"{folder.name}.{layer}" for layer in layers[: layers.index(name)]}
-    own = {
-        module for module in imported(folder / f"{name}.py") if module.startswith(f"{folder.name}.")
-    }
+    path = folder.joinpath(*name.split(".")).with_suffix(".py")
+    own = {module for module in imported(path) if module.startswith(f"{folder.name}.")}
     assert own <= below
 
 
@@ -81,6 +82,8 @@ def test_the_wheel_holds_every_module_and_the_bundle(wheel: Path) -> None:
     }
     bundle = INFER / "models" / "marsad-small"
     wanted |= {f"marsad/models/marsad-small/{path.name}" for path in bundle.iterdir()}
+    page = INFER / "server" / "static"
+    wanted |= {f"marsad/server/static/{path.relative_to(page)}" for path in page.rglob("*.*")}
     assert wanted <= names
     assert "marsad_train/sample.txt" in names
 

@@ -1,5 +1,6 @@
-"""``marsad``: tag news, evaluate a model, and say what a model is."""
+"""``marsad``: tag news, serve it over HTTP, evaluate a model, and say what a model is."""
 
+import importlib
 import io
 import os
 import shutil
@@ -26,6 +27,7 @@ from marsad.readers import READERS, read
 from marsad.records import read_records
 from marsad.report import describe, info_lines, mistake_table, noise_table, score_table
 from marsad.schema import Document
+from marsad.server.settings import KEY, parse_flags, read_settings
 from marsad.terminal import plain
 from marsad.writers import WRITERS, Writer, json_text, open_output, write_text
 
@@ -156,6 +158,38 @@ def info_command(model: Model = None, as_json: AsJson = False) -> None:
         about = describe(folder, manifest)
         lines = map(plain, info_lines(about, manifest.schema))
         _print([json_text(about, indent=2)] if as_json else lines)
+
+
+@app.command("serve")
+def serve_command(
+    host: Annotated[str | None, typer.Option(help="Where to listen; 0.0.0.0: everywhere.")] = None,
+    port: Annotated[int | None, typer.Option(help="0: any that is free.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="DIR", help="A model bundle; without it, Marsad's own.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="TOML", help="Settings, as in configs/serve.toml.")
+    ] = None,
+    others: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other setting.")
+    ] = None,
+) -> None:
+    """Answer over HTTP, with a page for people at /.
+
+    Every setting can also come from the environment, as MARSAD_SERVE_PORT=8080. If
+    MARSAD_SERVE_KEY is set there, clients must send it as a bearer token.
+    """
+    with _ending_well():
+        flags = {"host": host, "port": port, "model": model}
+        given = {name: value for name, value in flags.items() if value is not None}
+        settings = read_settings(config, os.environ, parse_flags(others or []) | given)
+        try:
+            run = importlib.import_module("marsad.server.run")
+        except ModuleNotFoundError as error:
+            raise MarsadError(
+                f"marsad serve needs {error.name}: pip install 'marsad[serve]'."
+            ) from error
+        run.serve(settings, key=os.environ.get(KEY, ""))
 
 
 def main() -> None:

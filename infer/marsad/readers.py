@@ -119,13 +119,18 @@ def _not_utf8(error: UnicodeDecodeError) -> str:
 
 def _record(line: str, place: Place, size: int) -> Item:
     try:
-        value = json.loads(line, parse_float=_finite, parse_constant=_finite)
+        value = json.loads(line, parse_float=finite, parse_constant=finite)
     except json.JSONDecodeError as error:
         return Failure(place, f"not JSON: {error.msg} at column {error.colno}.")
     except ValueError as error:  # a number that Python refuses
         return Failure(place, f"not JSON: {error}.")
     except RecursionError:
         return Failure(place, "its JSON is nested too deeply.")
+    return as_source(value, place, size)
+
+
+def as_source(value: object, place: Place, size: int = 0) -> Item:
+    """Make a document of what JSON holds: its "text", and its "id" or else the place's name."""
     if not isinstance(value, dict):
         return Failure(place, 'no JSON object; wanted {"text": "…"}.')
     text, name = value.get("text"), value.get("id")
@@ -137,8 +142,12 @@ def _record(line: str, place: Place, size: int) -> Item:
     return Source(str(place if name is None else name), text, place, fields, size)
 
 
-def _finite(number: str) -> float:
-    """Read a number that JSON can write again, which NaN and 1e999 are not."""
+def finite(number: str) -> float:
+    """Read a number that JSON can write again, which NaN and 1e999 are not.
+
+    Raises:
+        ValueError: it is one of these.
+    """
     value = float(number)
     if not math.isfinite(value):
         raise ValueError(f"{number} is no finite number")

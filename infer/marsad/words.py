@@ -5,8 +5,10 @@ This is the only module that knows about Unicode and Arabic spelling.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from marsad.errors import MarsadError
@@ -94,6 +96,16 @@ class Spelling:
         """Refuse to replace what is no character."""
         if wrong := [key for key in self.replace if len(key) != 1]:
             raise MarsadError(f"spelling.replace: {wrong[0]!r}: wanted a single character.")
+
+
+def find_words(text: str) -> Iterator[tuple[int, int]]:
+    """Where each word of a text starts and ends, in order."""
+    return (match.span() for match in _WORD.finditer(text))
+
+
+def count_words(text: str, most: int) -> int:
+    """Count the words of a text, but no further than ``most``."""
+    return sum(1 for _ in islice(find_words(text), most))
 
 
 class WordCutter:

@@ -1,0 +1,1 @@
+"""The HTTP edge and its page; needs the extra ``serve``."""

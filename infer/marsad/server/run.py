@@ -1,0 +1,77 @@
+"""``marsad serve``: the model, the app and uvicorn, until a signal comes."""
+
+import logging
+import signal
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from marsad import pipeline
+from marsad.bundle import EMBEDDED, read_manifest
+from marsad.errors import MarsadError
+from marsad.report import describe
+from marsad.server.app import create_app
+from marsad.server.log import write_logs
+from marsad.server.protocol import patient
+from marsad.server.settings import Settings
+
+LIMITS = ("max_body_bytes", "max_documents", "max_words", "max_requests", "queue_words")
+
+_log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings, *, key: str = "") -> None:
+    """Serve until SIGTERM or SIGINT, and then finish what was accepted.
+
+    Raises:
+        MarsadError: the model or the address cannot be had.
+    """
+    folder = Path(settings.model) if settings.model else EMBEDDED
+    tagger = pipeline.load(folder, device=settings.device, threads=settings.threads)
+    app = create_app(tagger.tag, settings, about(folder, settings), key=key)
+    write_logs()
+    config = _config(app, settings)
+    try:
+        listening = config.bind_socket()
+    except SystemExit as error:  # how uvicorn says so, having logged why
+        raise MarsadError(f"{settings.host}:{settings.port}: cannot listen there.") from error
+    # uvicorn raises the signal again when it is done, and having finished well is no failure.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    listening.listen(config.backlog)  # so that who reads the next line can ask at once
+    host, port = listening.getsockname()[:2]
+    _log.info("serving", extra={"fields": {"host": host, "port": port, "key": bool(key)}})
+    uvicorn.Server(config).run([listening])
+    _log.info("ended")
+
+
+def about(folder: Path, settings: Settings) -> Mapping[str, Any]:
+    """Say what ``/info`` does of a model and the limits."""
+    told = describe(folder, read_manifest(folder))
+    limits = {name: value for name, value in asdict(settings).items() if name in LIMITS}
+    return {
+        "model": told["name"],
+        **{name: told[name] for name in ("licence", "schema", "thresholds", "bytes")},
+        "limits": limits,
+        "versions": told["versions"],
+    }
+
+
+def _config(app: Any, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=patient(settings.client_seconds),
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=int(settings.idle_seconds),
+        timeout_graceful_shutdown=int(settings.drain_seconds),
+    )
