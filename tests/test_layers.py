@@ -14,8 +14,9 @@ INFER, TRAIN = ROOT / "infer" / "marsad", ROOT / "train" / "marsad_train"
 MODULES = sorted([*INFER.rglob("*.py"), *TRAIN.rglob("*.py")])
 LAYERS = {
     INFER: """errors words tables schema sentences records encode tokenise decode bundle
-        onnx_encoder read pipeline calibration evaluate mistakes noise inputs readers terminal
-        writers meter report cli""",
+        onnx_encoder read pipeline calibration evaluate mistakes noise inputs extras opening
+        encodings sources columns readers terminal lines sheets page writers meter archive report
+        cli""",
     TRAIN: """encoders losses checkpoint loop texts standoff corpora vary config batches network
         pretrain learn calibrate card quantise export folds cli""",
 }
