@@ -23,6 +23,9 @@ check: $(VENV)/all  ## Formatting, lint, types, tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+chaos: $(VENV)/all  ## Kill runs over an archive 100 times, and compare with unbroken ones
+	$(BIN)/python tests/chaos.py
+
 fix: $(VENV)/all  ## Format, and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -50,7 +53,7 @@ $(VENV)/infer: $(BIN)/python pyproject.toml
 
 $(VENV)/all: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[formats,train,dev]'
 	@touch $@ $(VENV)/infer
 
-.PHONY: help run test check fix train model clean
+.PHONY: help run test check chaos fix train model clean

@@ -20,8 +20,13 @@ MARKS = {  # the longer first: a mark of UTF-32 begins like one of UTF-16
     codecs.BOM_UTF16_BE: "utf-16",
 }
 # What Arabic was and is written in; a detector that may choose among all others errs more.
-CANDIDATES = ["cp1256", "iso8859_6", "cp864", "utf_16_le", "utf_16_be", "cp1252"]
-NAMES = {"cp1256": "Windows-1256", "cp1252": "Windows-1252", "iso8859_6": "ISO 8859-6"}
+CANDIDATES = ["cp1256", "iso8859_6", "utf_16_le", "utf_16_be"]
+NAMES = {
+    "cp1256": "Windows-1256",
+    "iso8859_6": "ISO 8859-6",
+    "utf_16_le": "UTF-16",
+    "utf_16_be": "UTF-16",
+}
 
 logger = logging.getLogger("marsad")
 
@@ -124,12 +129,13 @@ def _read(stream: BinaryIO, size: int) -> bytes:
 
 
 def _is_mostly_utf8(head: bytes) -> bool:
-    """Whether a head is UTF-8, but for the odd byte and the character that its end may cut."""
+    """Whether a head is UTF-8, but for odd bytes and the character that its end may cut."""
     if b"\0" in head:
         return False
     text = head.decode(UTF8, "replace")
     wrong = text.count("\ufffd")
-    return wrong <= sum(character > "\x7f" for character in text) - wrong or wrong == 0
+    right = sum(character > "\x7f" for character in text) - wrong
+    return wrong <= right or wrong < len(head) / 10  # Arabic in one byte a letter has far more
 
 
 def _detect(head: bytes, file: str) -> str:
