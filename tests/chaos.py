@@ -87,7 +87,7 @@ def result(out: Path) -> tuple[bytes, bytes]:
     return out.read_bytes(), out.with_name(out.name + ".errors.jsonl").read_bytes()
 
 
-def main(kills: int = 100, documents: int = 5_000, seed: int = 13) -> None:  # noqa: PLR0915
+def main(kills: int = 100, documents: int = 5_000, seed: int = 13) -> None:
     rng = random.Random(seed)
     schema, tokenizer = make_schema(), make_tokenizer()
     made = make_pipeline(schema, tokenizer, LexiconEncoder(schema, tokenizer))

@@ -25,7 +25,7 @@ def write_csv(documents: Iterable[Document], out: BinaryIO) -> None:
     roles = sorted({a.role for d in documents for e in d.events for a in e.arguments})
     fields = list(dict.fromkeys(name for document in documents for name in document.fields))
     taken = [*FINDING, CONTEXT, *roles]
-    names = {name: f"input.{name}" if name in taken else name for name in fields}
+    names = {name: f"input.{name}" if name in taken else encodable(name) for name in fields}
     text = io.TextIOWrapper(out, "utf-8-sig", newline="")  # the mark tells Excel that it is UTF-8
     try:
         table = csv.DictWriter(text, [*taken, *names.values()], lineterminator="\n")
