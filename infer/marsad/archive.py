@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Self
 
 from marsad.errors import MarsadError
 from marsad.inputs import Failure
@@ -77,14 +77,23 @@ class Archive:
         if self.path.is_dir():
             raise MarsadError(f"{path}: Is a directory.")
         known = None if overwrite else self._recorded(basis)
-        self.resumed = known is not None
         self.progress = known or Progress(basis=basis)
+        self._resumed = known is not None
+
+    def __enter__(self) -> Self:
+        """Open the files, and cut off what was not recorded."""
         if self.progress.state == "tagging":
-            # From scratch, what is there of another run must not be taken for this one's.
-            if not known:
+            if not self._resumed:  # what is there of another run must not be taken for this one's
                 self._record(self.progress)
             self._out = _open_at(self._part, self.progress.written)
             self._errors = _open_at(self._errors_part, self.progress.errors)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the files; what was not recorded of them does not count."""
+        if self.progress.state == "tagging":
+            self._out.close()
+            self._errors.close()
 
     def fail(self, failure: Failure) -> None:
         """Write an entry of the error file."""
@@ -232,8 +241,11 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def files_of(path: Path) -> set[Path]:
-    """What a run writes that looks like input, and is never to be read as such."""
-    return {path.resolve(), _beside(path.resolve(), ".errors.jsonl")}
+    """What a run writes, which is never to be read as its input."""
+    out = path.resolve()
+    errors = _beside(out, ".errors.jsonl")
+    beside = (_beside(out, end) for end in (".part", ".made", ".progress", ".progress.new"))
+    return {out, errors, _beside(errors, ".part"), *beside}
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -112,8 +112,7 @@ def tag_command(  # noqa: PLR0913 - each is an option
         if path and (path.is_file() or path.is_dir() or not path.exists()):  # no device or pipe
             options = f"{name}, --min-score {min_score}, --device {device}, marsad {__version__}"
             basis = Basis(_known(names, found), fingerprint(model or EMBEDDED), options)
-            with writing(path):
-                archive = Archive(path, basis, overwrite=overwrite)
+            archive = Archive(path, basis, overwrite=overwrite)
             if archive.progress.state == "finished":
                 _say(f"{path}: finished already, and not touched; --overwrite starts afresh.")
                 return
@@ -122,7 +121,7 @@ def tag_command(  # noqa: PLR0913 - each is an option
         items = read(names, _stdin(), ours=ours)
         with _meter(found.size, archive, quiet=quiet) as meter:
             if archive and path:
-                with writing(path):
+                with writing(path), archive:
                     tag_archive(tag, items, archive, meter)
                     archive.close(FORMATS[name])
             else:

@@ -63,9 +63,11 @@ def find_files(
     A file must have one of the suffixes; of what lies in a folder, the others are passed over, and
     so are those that are ours: absolute paths of what the run writes itself.
     """
+    names = {path.name for path in ours}
     for found in _find(name, suffixes):
-        own = ours and isinstance(found, Path) and str(found) != name and found.resolve() in ours
-        if not own:
+        file = found if isinstance(found, Path) else Path(found.place.file)
+        alike = file.name in names and str(file) != name  # the rest need not be resolved
+        if not alike or Path(os.path.realpath(file)) not in ours:
             yield found
 
 
