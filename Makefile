@@ -23,6 +23,9 @@ check: $(VENV)/all  ## Formatting, lint, types, tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+chaos: $(VENV)/all  ## Kill runs over an archive 100 times, and compare with unbroken ones
+	$(BIN)/python tests/chaos.py
+
 fix: $(VENV)/all  ## Format, and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -66,7 +69,7 @@ $(VENV)/serve: $(BIN)/python pyproject.toml
 
 $(VENV)/all: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[serve,train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[formats,serve,train,dev]'
 	@touch $@ $(VENV)/infer $(VENV)/serve
 
-.PHONY: help run test check fix serve load soak hostile train model clean
+.PHONY: help run test check chaos fix serve load soak hostile train model clean

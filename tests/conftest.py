@@ -70,14 +70,12 @@ class LexiconEncoder:
         return scores
 
 
-@pytest.fixture(scope="session")
-def schema() -> Schema:
+def make_schema() -> Schema:
     path = ROOT / "configs" / "conflict.toml"
     return build(Schema, tomllib.loads(path.read_text(encoding="utf-8")), str(path))
 
 
-@pytest.fixture(scope="session")
-def tokenizer() -> Tokenizer:
+def make_tokenizer() -> Tokenizer:
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *LEXICON]
     made = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
     made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -87,6 +85,21 @@ def tokenizer() -> Tokenizer:
     return made
 
 
+def make_pipeline(schema: Schema, tokenizer: Tokenizer, encoder: LexiconEncoder) -> Pipeline:
+    manifest = Manifest(name="lexicon", schema=schema, window=16)
+    return Pipeline(manifest, Tokeniser(tokenizer, manifest.window), encoder)
+
+
+@pytest.fixture(scope="session")
+def schema() -> Schema:
+    return make_schema()
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    return make_tokenizer()
+
+
 @pytest.fixture
 def encoder(schema: Schema, tokenizer: Tokenizer) -> LexiconEncoder:
     return LexiconEncoder(schema, tokenizer)
@@ -94,5 +107,4 @@ def encoder(schema: Schema, tokenizer: Tokenizer) -> LexiconEncoder:
 
 @pytest.fixture
 def pipeline(schema: Schema, tokenizer: Tokenizer, encoder: LexiconEncoder) -> Pipeline:
-    manifest = Manifest(name="lexicon", schema=schema, window=16)
-    return Pipeline(manifest, Tokeniser(tokenizer, manifest.window), encoder)
+    return make_pipeline(schema, tokenizer, encoder)

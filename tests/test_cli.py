@@ -90,7 +90,7 @@ def test_a_pipe_gets_json_lines(run: Run) -> None:
     assert (document["id"], document["text"]) == ("a.txt", TEXT)
     assert [entity["text"] for entity in document["entities"]] == ["قوات النظام", "إدلب", "أمس"]
     assert TEXT in result.stdout
-    assert result.stderr.startswith("documents: 1, failed: 0, seconds: ")
+    assert result.stderr.startswith("read: 1, tagged: 1, failed: 0, words: 7, words/s: ")
 
 
 def test_other_keys_of_a_record_are_carried_through_in_order(run: Run) -> None:
@@ -110,11 +110,11 @@ def test_in_a_batch_the_bad_documents_are_reported_and_the_rest_is_done(run: Run
     Path("a.txt").write_text(TEXT, encoding="utf-8")
     Path("b.txt").write_bytes(b"\xff")
     Path("c.jsonl").write_text('{"text": "a"}\n{"text": \n{"text": "b"}\n')
-    Path("empty.txt").touch()
-    result = run("tag", "a.txt", "gone.txt", "b.txt", "c.jsonl", "d.docx", "empty.txt")
+    Path("blank.txt").write_text(" ")
+    result = run("tag", "a.txt", "gone.txt", "b.txt", "c.jsonl", "d.docx", "blank.txt")
     assert result.exit_code == 1
     ids = [document["id"] for document in documents(result.stdout)]
-    assert ids == ["a.txt", "c.jsonl:1", "c.jsonl:3", "empty.txt"]
+    assert ids == ["a.txt", "c.jsonl:1", "c.jsonl:3", "blank.txt"]
     *errors, summary = result.stderr.splitlines()
     assert errors == [
         "error: gone.txt: No such file or directory.",
@@ -122,7 +122,7 @@ def test_in_a_batch_the_bad_documents_are_reported_and_the_rest_is_done(run: Run
         "error: c.jsonl:2: not JSON: Expecting value at column 9.",
         "error: d.docx: No such file or directory.",
     ]
-    assert summary.startswith("documents: 4, failed: 4, seconds: ")
+    assert summary.startswith("read: 8, tagged: 4, failed: 4, words: 9, words/s: ")
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_in_a_batch_the_bad_documents_are_reported_and_the_rest_is_done(run: Run
         (["gone.txt"], "gone.txt: No such file or directory."),
         (["marsad.docx"], "unknown format, the suffix '.docx'; wanted .txt or .jsonl"),
         (["bad.txt"], "not UTF-8: 0xff at byte 0"),
-        (["."], "no .txt or .jsonl file in this folder."),
-        (["a.txt", "--format", "csv"], "--format 'csv': wanted jsonl or text."),
+        (["."], "no .txt or .jsonl or .csv or .parquet file in this folder."),
+        (["a.txt", "--format", "tsv"], "--format 'tsv': wanted jsonl or csv or parquet"),
         (["a.txt", "-o", "no/such/folder"], "no/such/folder: No such file or directory."),
         (["a.txt", "-o", "."], ".: Is a directory."),
     ],
@@ -147,10 +147,9 @@ def test_what_cannot_be_done_at_all_is_one_line_and_status_2(
     assert message in only_error(run("tag", *arguments))
 
 
-def test_an_empty_jsonl_file_has_no_documents_and_is_no_error(run: Run) -> None:
+def test_an_empty_file_is_named(run: Run) -> None:
     Path("a.jsonl").touch()
-    result = run("tag", "a.jsonl", "--quiet")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    assert only_error(run("tag", "a.jsonl")) == "a.jsonl: no document in it."
 
 
 def test_what_json_cannot_carry_is_escaped(run: Run) -> None:
@@ -168,22 +167,24 @@ def test_an_error_about_a_hostile_name_drives_no_terminal(run: Run) -> None:
 def test_output_appears_only_when_it_is_whole(run: Run) -> None:
     Path("a.txt").write_text(TEXT, encoding="utf-8")
     Path("out.jsonl").write_text("before")
-    assert run("tag", "gone.txt", "-o", "out.jsonl").exit_code == 2
+    refused = only_error(run("tag", "a.txt", "-o", "out.jsonl"))
+    assert refused.startswith("out.jsonl: exists, and no out.jsonl.progress says of what")
+    assert run("tag", "gone.txt", "-o", "out.jsonl", "--overwrite").exit_code == 2
     assert Path("out.jsonl").read_text() == "before"
-    assert run("tag", "a.txt", "-o", "out.jsonl").stdout == ""
+    assert run("tag", "a.txt", "-o", "out.jsonl", "--overwrite").stdout == ""
     assert documents(Path("out.jsonl").read_text(encoding="utf-8"))[0]["text"] == TEXT
-    assert sorted(os.listdir()) == ["a.txt", "out.jsonl"]
+    assert sorted(os.listdir()) == ["a.txt", "out.jsonl", "out.jsonl.progress"]
 
 
 def test_an_output_may_be_the_input(run: Run) -> None:
     Path("a.jsonl").write_text('{"text": "a"}\n{"text": "b"}\n')
-    run("tag", "a.jsonl", "-o", "a.jsonl")
+    run("tag", "a.jsonl", "-o", "a.jsonl", "--overwrite")
     written = Path("a.jsonl").read_text(encoding="utf-8")
     assert [document["text"] for document in documents(written)] == ["a", "b"]
 
 
 def test_a_device_is_written_to_and_not_replaced(run: Run) -> None:
-    Path("a.txt").touch()
+    Path("a.txt").write_text(TEXT, encoding="utf-8")
     assert run("tag", "a.txt", "-o", "/dev/null").exit_code == 0
     assert not Path("/dev/null").is_file()
     assert (
@@ -263,7 +264,7 @@ def test_progress_shows_within_one_long_text(folder: Path) -> None:
     percents = [int(percent) for percent in re.findall(r"(\d+)%\|", screen)]
     assert percents == sorted(percents)
     assert len({percent for percent in percents if 0 < percent < 100}) >= 3
-    assert "documents: 1, failed: 0" in screen
+    assert "read: 1, tagged: 1, failed: 0" in screen
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(folder: Path) -> None:

@@ -14,10 +14,11 @@ INFER, TRAIN = ROOT / "infer" / "marsad", ROOT / "train" / "marsad_train"
 MODULES = sorted([*INFER.rglob("*.py"), *TRAIN.rglob("*.py")])
 LAYERS = {
     INFER: """errors words tables schema sentences records encode tokenise decode bundle
-        onnx_encoder read pipeline calibration evaluate mistakes noise inputs readers terminal
-        writers meter report server.settings server.refusal server.log server.metrics
-        server.batching server.receive server.schemas server.huggingface server.edge server.api
-        server.openapi server.app server.protocol server.run cli""",
+        onnx_encoder read pipeline calibration evaluate mistakes noise inputs extras opening
+        encodings sources columns readers terminal console lines sheets page writers meter archive
+        report server.settings server.refusal server.log server.metrics server.batching
+        server.receive server.schemas server.huggingface server.edge server.api server.openapi
+        server.app server.protocol server.run cli""",
     TRAIN: """encoders losses checkpoint loop texts standoff corpora vary config batches network
         pretrain learn calibrate card quantise export folds cli""",
 }

@@ -6,6 +6,7 @@ model.onnx       batch -> scores
 links.onnx       states and pairs -> role scores (only if the schema has roles)
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -82,6 +83,24 @@ def _read_json(folder: Path) -> Any:
         return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise MarsadError(f"{folder / MANIFEST}: not JSON: {error}") from error
+
+
+def fingerprint(folder: Path) -> str:
+    """A digest of all that a bundle's results depend on.
+
+    Raises:
+        MarsadError: a file of it cannot be read.
+    """
+    digest = hashlib.sha256()
+    for name in (MANIFEST, TOKENIZER, MODEL, LINKS):
+        try:
+            with (folder / name).open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        except FileNotFoundError:  # a schema without roles has no links
+            digest.update(b"-")
+        except OSError as error:
+            raise MarsadError(f"{folder / name}: {error.strerror or error}.") from error
+    return digest.hexdigest()
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -1,25 +1,27 @@
 """``marsad``: tag news, serve it over HTTP, evaluate a model, and say what a model is."""
 
 import importlib
-import io
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, TextIO
+from typing import Annotated
+from uuid import uuid4
 
 import typer
-from tqdm import tqdm
 
-from marsad import pipeline
-from marsad.bundle import EMBEDDED, read_manifest
+from marsad import __version__, pipeline
+from marsad.archive import Archive, Basis, files_of, tag_archive, writing
+from marsad.bundle import EMBEDDED, fingerprint, read_manifest
+from marsad.console import is_terminal, print_lines, said_warnings, say, stdin, stdout
 from marsad.errors import MarsadError
 from marsad.evaluate import evaluate
-from marsad.inputs import STDIN, total_bytes
+from marsad.inputs import STDIN, Survey, survey
+from marsad.lines import json_text, write_text
 from marsad.meter import Meter, open_bar, tag_sources
 from marsad.mistakes import mistakes
 from marsad.noise import NOISES, cost_of_noise
@@ -29,7 +31,7 @@ from marsad.report import describe, info_lines, mistake_table, noise_table, scor
 from marsad.schema import Document
 from marsad.server.settings import KEY, parse_flags, read_settings
 from marsad.terminal import plain
-from marsad.writers import WRITERS, Writer, json_text, open_output, write_text
+from marsad.writers import FORMATS, Format, format_for, open_output, write_once
 
 # Exit statuses; the last two are what a shell reports of a program that ended by the signal.
 SOME_FAILED, REFUSED, INTERRUPTED, CUT_OFF = 1, 2, 130, 141
@@ -57,15 +59,23 @@ Inputs = Annotated[
     typer.Argument(
         metavar="INPUT",
         show_default=False,
-        help="Files (.txt: a text; .jsonl: an object with a text a line), folders, globs, or -.",
+        help="Files (.txt: a text; .jsonl .csv .parquet: a text a row; also .gz .zst), folders, "
+        "globs, or -.",
     ),
 ]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write here, not to stdout.")
 ]
-Format = Annotated[
+FormatName = Annotated[
     str | None,
-    typer.Option("--format", metavar="jsonl|text", help="text on a terminal, else jsonl."),
+    typer.Option(
+        "--format",
+        metavar="|".join(FORMATS),
+        help="Else what OUT's suffix tells; text on a terminal, jsonl where nothing does.",
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Start afresh, whatever is written of OUT.")
 ]
 MinScore = Annotated[
     float,
@@ -77,8 +87,9 @@ MinScore = Annotated[
 def tag_command(  # noqa: PLR0913 - each is an option
     inputs: Inputs = None,
     output: Output = None,
-    format_: Format = None,
+    format_: FormatName = None,
     min_score: MinScore = 0.0,
+    overwrite: Overwrite = False,
     model: Model = None,
     device: Device = "auto",
     threads: Threads = 0,
@@ -86,28 +97,39 @@ def tag_command(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Find the entities and events of texts.
 
+    With -o, what could not be read is listed in OUT.errors.jsonl, and a run that was broken off
+    goes on when the same command is given again.
+
     Exit status: 0, all were tagged; 1, some could not be read; 2, none could, or wrong usage.
     """
-    with _ending_well():
+    with _ending_well(), said_warnings():
         names = inputs or _piped()
-        to_file = output is not None and str(output) != STDIN
-        on_screen = not to_file and _is_terminal(sys.stdout)
-        writer = _writer(format_, on_screen=on_screen)
+        path = None if output is None or str(output) == STDIN else output
+        name = _format_name(format_, path)
+        ours = files_of(path) if path else ()
+        found = survey(names, READERS, ours)
+        archive = None
+        if path and (path.is_file() or path.is_dir() or not path.exists()):  # no device or pipe
+            options = f"{name}, --min-score {min_score}, --device {device}, marsad {__version__}"
+            basis = Basis(_known(names, found), fingerprint(model or EMBEDDED), options)
+            archive = Archive(path, basis, overwrite=overwrite)
+            if archive.progress.state == "finished":
+                say(f"{path}: finished already, and not touched; --overwrite starts afresh.")
+                return
         tagger = pipeline.load(model, device=device, threads=threads)
-        watched = not quiet and _is_terminal(sys.stderr)
-        total = total_bytes(names, READERS) if watched else None
-        with open_bar(total, "B", shown=watched) as bar:
-            meter = Meter(bar, _say)
-            tagged = tag_sources(tagger, read(names, _stdin()), meter)
-            documents = (document.above(min_score) for document in tagged)
-            with open_output(output) if output and to_file else _stdout() as out:
-                writer(_making_way(documents, bar) if on_screen else documents, out)
-                if meter.failed and not meter.documents:
-                    raise typer.Exit(REFUSED)  # and leave no empty output behind
-        if not quiet:
-            _say(meter.summary)
+        tag = partial(tag_sources, tagger, min_score=min_score)
+        items = read(names, stdin(), ours=ours)
+        with _meter(found.size, archive, quiet=quiet) as meter:
+            if archive and path:
+                with writing(path), archive:
+                    tag_archive(tag, items, archive, meter)
+                    archive.close(FORMATS[name])
+            else:
+                _to_stream(tag(items, meter), name, path, meter)
+        if not quiet and (meter.documents or not meter.failed):
+            say(meter.summary)
         if meter.failed:
-            raise typer.Exit(SOME_FAILED)
+            raise typer.Exit(SOME_FAILED if meter.documents else REFUSED)
 
 
 @app.command("evaluate")
@@ -131,7 +153,7 @@ def evaluate_command(  # noqa: PLR0913 - each is an option
         records = read_records(gold, tagger.manifest.schema)
         ways = [list, *NOISES.values()] if noise else [list]
         size = sum(len(part) for way in ways for record in records for part in way(record.text))
-        with open_bar(size, "char", shown=_is_terminal(sys.stderr)) as bar:
+        with open_bar(size, "char", shown=is_terminal(sys.stderr)) as bar:
             tag = partial(tagger.tag, progress=bar.update)
             found = list(tag(record.text for record in records))
             reports = evaluate(records, found)
@@ -142,11 +164,11 @@ def evaluate_command(  # noqa: PLR0913 - each is an option
                 out.writelines(f"{json_text(mistake._asdict())}\n".encode() for mistake in wrong)
         if as_json:
             table = {kind: asdict(report) for kind, report in reports.items()}
-            _print([json_text(table | ({"noise": costs} if noise else {}), indent=2)])
+            print_lines([json_text(table | ({"noise": costs} if noise else {}), indent=2)])
         else:
-            _print(map(plain, score_table(reports)))
-            _print(map(plain, noise_table(costs)))
-            _print(map(plain, mistake_table(wrong) if listed else ()))
+            print_lines(map(plain, score_table(reports)))
+            print_lines(map(plain, noise_table(costs)))
+            print_lines(map(plain, mistake_table(wrong) if listed else ()))
 
 
 @app.command("info")
@@ -157,7 +179,7 @@ def info_command(model: Model = None, as_json: AsJson = False) -> None:
         manifest = read_manifest(folder)
         about = describe(folder, manifest)
         lines = map(plain, info_lines(about, manifest.schema))
-        _print([json_text(about, indent=2)] if as_json else lines)
+        print_lines([json_text(about, indent=2)] if as_json else lines)
 
 
 @app.command("serve")
@@ -203,7 +225,7 @@ def _ending_well() -> Iterator[None]:
     try:
         yield
     except MarsadError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         raise typer.Exit(REFUSED) from error
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
@@ -212,58 +234,46 @@ def _ending_well() -> Iterator[None]:
 
 
 def _piped() -> Sequence[str]:
-    if sys.stdin is None or _is_terminal(sys.stdin):
+    if sys.stdin is None or is_terminal(sys.stdin):
         raise MarsadError(USAGE)
     return [STDIN]
 
 
-def _writer(name: str | None, *, on_screen: bool) -> Writer:
-    name = name or ("text" if on_screen else "jsonl")
-    if name not in WRITERS:
-        raise MarsadError(f"--format {name!r}: wanted {' or '.join(WRITERS)}.")
-    if name == "text" and on_screen:
-        colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        width = min(WIDEST, shutil.get_terminal_size().columns)
-        return partial(write_text, colour=colour, width=width)
-    return WRITERS[name]
+def _format_name(given: str | None, path: Path | None) -> str:
+    name = given or (format_for(path) if path else "text" if is_terminal(sys.stdout) else "jsonl")
+    if name not in FORMATS:
+        raise MarsadError(f"--format {name!r}: wanted {' or '.join(FORMATS)}.")
+    return name
 
 
-def _making_way(documents: Iterator[Document], bar: Any) -> Iterator[Document]:
-    """Take the bar off the screen before a document is written there; it comes back below."""
-    for document in documents:
-        bar.clear()
-        yield document
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and stream.isatty()
-
-
-def _stdin() -> BinaryIO:
-    return sys.stdin.buffer if sys.stdin else io.BytesIO()
+def _known(names: Sequence[str], found: Survey) -> str:
+    """What tells an input from another; standard input is never the same again."""
+    return found.digest if STDIN not in names else f"standard input {uuid4()}"
 
 
 @contextmanager
-def _stdout() -> Iterator[BinaryIO]:
-    if sys.stdout is None:
-        raise MarsadError("standard output is closed; write to a file with -o.")
-    try:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        # What is left in the buffer would raise again when Python exits.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise MarsadError(f"standard output: {error.strerror or error}.") from error
+def _meter(total: int | None, archive: Archive | None, *, quiet: bool) -> Iterator[Meter]:
+    watched = not quiet and is_terminal(sys.stderr)
+    start = archive.progress.position if archive else 0
+    with open_bar(total, "B", shown=watched, initial=start) as bar:
+        yield Meter(bar, say, None if quiet or watched else say)
 
 
-def _print(lines: Iterable[str]) -> None:
-    with _stdout() as out:
-        out.writelines(f"{line}\n".encode() for line in lines)
+def _to_stream(documents: Iterator[Document], name: str, path: Path | None, meter: Meter) -> None:
+    """Write to standard output, a device or a pipe, where nothing can be taken up again."""
+    if path:
+        with open_output(path) as out:
+            write_once(documents, FORMATS[name], out)
+        return
+    on_screen = is_terminal(sys.stdout)
+    with stdout() as out:
+        write_once(meter.making_way(documents) if on_screen else documents, _shown(name), out)
 
 
-def _say(line: str) -> None:
-    if sys.stderr:
-        tqdm.write(plain(line), file=sys.stderr)  # above the bar, if there is one
+def _shown(name: str) -> Format:
+    """A format as it is written to standard output: text in colour, and as wide as the screen."""
+    if name != "text" or not is_terminal(sys.stdout):
+        return FORMATS[name]
+    colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width = min(WIDEST, shutil.get_terminal_size().columns)
+    return FORMATS[name]._replace(write=partial(write_text, colour=colour, width=width))

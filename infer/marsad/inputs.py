@@ -1,6 +1,7 @@
 """Names on a command line to files: folders walked, globs matched, in a fixed order."""
 
 import glob
+import hashlib
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 STDIN = "-"
+COMPRESSED = (".gz", ".zst")
 
 Identity = tuple[int, int]  # of a folder, whatever the path to it
 
@@ -28,39 +30,75 @@ class Failure(NamedTuple):
 
     place: Place
     reason: str
+    id: str | None = None  # of the document, where it has one
+
+
+class Survey(NamedTuple):
+    """What is to be read: how many bytes, and a digest of which files, sizes and times."""
+
+    size: int | None  # None where standard input is among it, which has none
+    digest: str
 
 
 Found = Path | Failure
 
 
-def find_files(name: str, suffixes: Collection[str]) -> Iterator[Found]:
+def suffix_of(path: Path) -> str:
+    """The suffix that tells a file's format: ``.csv`` of ``a.csv``, ``.csv.gz`` of ``a.CSV.gz``."""
+    last = path.suffix.lower()
+    return Path(path.stem).suffix.lower() + last if last in COMPRESSED else last
+
+
+def format_of(path: Path) -> str:
+    """The suffix that tells a file's format, whether it is compressed or not."""
+    suffix = suffix_of(path)
+    return suffix.removesuffix(Path(suffix).suffix) if suffix.endswith(COMPRESSED) else suffix
+
+
+def find_files(
+    name: str, suffixes: Collection[str], *, ours: Collection[Path] = ()
+) -> Iterator[Found]:
     """Find the files that a file's, folder's or glob's name stands for.
 
-    A file must have one of the suffixes; of what lies in a folder, the others are passed over.
+    A file must have one of the suffixes; of what lies in a folder, the others are passed over, and
+    so are those that are ours: absolute paths of what the run writes itself.
     """
+    names = {path.name for path in ours}
+    for found in _find(name, suffixes):
+        file = found if isinstance(found, Path) else Path(found.place.file)
+        alike = file.name in names and str(file) != name  # the rest need not be resolved
+        if not alike or Path(os.path.realpath(file)) not in ours:
+            yield found
+
+
+def survey(names: Iterable[str], suffixes: Collection[str], ours: Collection[Path] = ()) -> Survey:
+    """Look at all files that are to be read, but not into them."""
+    digest = hashlib.sha256()
+    total: int | None = 0
+    for name in names:
+        if name == STDIN:
+            total = None
+            continue
+        for found in find_files(name, suffixes, ours=ours):
+            size, time = _stamp(found) if isinstance(found, Path) else (0, 0)
+            total = None if total is None else total + size
+            digest.update(f"{found}\0{size}\0{time}\n".encode("utf-8", "surrogateescape"))
+    return Survey(total, digest.hexdigest())
+
+
+def _find(name: str, suffixes: Collection[str]) -> Iterator[Found]:
     if glob.has_magic(name) and not os.path.lexists(name):
         yield from _match(name, suffixes)
     else:
         yield from _named(name, suffixes)
 
 
-def total_bytes(names: Iterable[str], suffixes: Collection[str]) -> int | None:
-    """Add up the sizes of all files; None if standard input, which has none, is among the names."""
-    total = 0
-    for name in names:
-        if name == STDIN:
-            return None
-        for found in find_files(name, suffixes):
-            if isinstance(found, Path):
-                total += _size(found)
-    return total
-
-
-def _size(path: Path) -> int:
+def _stamp(path: Path) -> tuple[int, int]:
     try:
-        return path.stat().st_size
+        status = path.stat()
     except OSError:  # gone since it was found; whoever reads it will say so
-        return 0
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
 
 
 def _failure(name: str, error: Exception) -> Failure:
@@ -72,6 +110,10 @@ def _known(suffixes: Collection[str]) -> str:
     return " or ".join(suffixes)
 
 
+def _is_known(path: Path, suffixes: Collection[str]) -> bool:
+    return format_of(path) in suffixes
+
+
 def _named(name: str, suffixes: Collection[str]) -> Iterator[Found]:
     path = Path(name)
     try:
@@ -81,11 +123,11 @@ def _named(name: str, suffixes: Collection[str]) -> Iterator[Found]:
         return
     if is_folder:
         yield from _look_into(name, suffixes)
-    elif path.suffix.lower() in suffixes:
+    elif _is_known(path, suffixes):
         yield path
     else:
-        found = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
-        wanted = f"{_known(suffixes)}, or - for standard input"
+        found = f"the suffix {suffix_of(path)!r}" if path.suffix else "no suffix"
+        wanted = f"{_known(suffixes)} (or these with .gz or .zst), or - for standard input"
         yield Failure(Place(path.as_posix()), f"unknown format, {found}; wanted {wanted}.")
 
 
@@ -148,7 +190,7 @@ def _children(folder: str) -> Iterator[str]:
 
 
 def _regular(path: str, status: os.stat_result, suffixes: Collection[str]) -> Iterator[Found]:
-    if Path(path).suffix.lower() not in suffixes:
+    if not _is_known(Path(path), suffixes):
         return
     if stat.S_ISREG(status.st_mode):
         yield Path(path)

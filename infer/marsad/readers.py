@@ -7,44 +7,36 @@ file or line never stops the rest.
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import chain
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import BinaryIO
 
-from marsad.inputs import STDIN, Failure, Place, find_files
+from marsad.columns import read_csv, read_parquet
+from marsad.encodings import BOM, decoded, encoding_of, explain, line_coding, lines_of
+from marsad.errors import MarsadError
+from marsad.inputs import STDIN, Failure, Place, find_files, format_of
+from marsad.opening import BROKEN, open_input
+from marsad.sources import Item, Source, source_of
 
-BOM = "\ufeff"
-_OPENS_RECORD = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*["}]')
+_OPENS_RECORD = re.compile(r'\{[^\S\n]*["}]')
 
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A document to be tagged, and where it came from."""
-
-    id: str
-    text: str
-    place: Place
-    fields: dict[str, Any] = field(default_factory=dict)  # carried through to the result
-    size: int = 0  # bytes of its input that it took up, in which progress is measured
-
-
-Item = Source | Failure
 Read = Callable[[BinaryIO, str], Iterator[Item]]
 
 
-def read(names: Iterable[str], stdin: BinaryIO) -> Iterator[Item]:
-    """Read files, folders, globs and ``-`` (standard input), in order."""
+def read(names: Iterable[str], stdin: BinaryIO, *, ours: Collection[Path] = ()) -> Iterator[Item]:
+    """Read files, folders, globs and ``-`` (standard input), in order; never what is ours."""
     for name in names:
         if name == STDIN:
-            yield from _guarded(read_stdin(stdin), STDIN)
+            yield from guarded(read_stdin(stdin), STDIN)
             continue
-        for found in find_files(name, READERS):
+        for found in find_files(name, READERS, ours=ours):
             if isinstance(found, Failure):
                 yield found
             else:
-                yield from _guarded(_read_file(found), found.as_posix())
+                yield from guarded(_read_file(found), found.as_posix())
 
 
 def read_stdin(stream: BinaryIO) -> Iterator[Item]:
@@ -52,72 +44,96 @@ def read_stdin(stream: BinaryIO) -> Iterator[Item]:
 
     Such a line begins with ``{"``: a brace alone also opens verses of the Quran, in plain texts.
     """
-    head: list[bytes] = []
-    for line in stream:
-        head.append(line)
-        if line.strip():
-            break
-    if head and _OPENS_RECORD.match(head[-1]):
-        yield from _records(chain(head, stream), STDIN)
+    encoding, head = encoding_of(stream, STDIN)
+    begin = head.decode(encoding, "replace").removeprefix(BOM).lstrip()
+    if _OPENS_RECORD.match(begin):
+        yield from _records(lines_of(stream, encoding, head), line_coding(encoding), STDIN)
     else:
-        yield _text(b"".join(head) + stream.read(), STDIN)
+        yield _text(head + stream.read(), encoding, STDIN)
 
 
 def read_text(stream: BinaryIO, file: str) -> Iterator[Item]:
     """Read a plain text: the file is one document, named by its path."""
-    yield _text(stream.read(), file)
+    encoding, head = encoding_of(stream, file)
+    yield _text(head + stream.read(), encoding, file)
 
 
 def read_jsonl(stream: BinaryIO, file: str) -> Iterator[Item]:
     """Read an object a line: its "text", and an "id" if it has one; other keys are kept."""
-    yield from _records(stream, file)
+    encoding, head = encoding_of(stream, file)
+    yield from _records(lines_of(stream, encoding, head), line_coding(encoding), file)
 
 
-READERS: dict[str, Read] = {".txt": read_text, ".jsonl": read_jsonl}
+READERS: dict[str, Read] = {
+    ".txt": read_text,
+    ".jsonl": read_jsonl,
+    ".csv": read_csv,
+    ".parquet": read_parquet,
+}
 
 
 def _read_file(path: Path) -> Iterator[Item]:
-    with path.open("rb") as stream:
-        yield from READERS[path.suffix.lower()](stream, path.as_posix())
+    file = path.as_posix()
+    read_format = READERS[format_of(path)]
+    with open_input(path) as (stream, raw), TemporaryFile() as spool:
+        if read_format is read_parquet and stream is not raw:  # which is read from its end
+            copyfileobj(stream, spool)
+            stream = spool
+        none = True
+        for item in _measured(read_format(stream, file), raw):
+            none = False
+            yield item
+        if none:
+            yield Failure(Place(file), "no document in it.")
 
 
-def _guarded(items: Iterator[Item], file: str) -> Iterator[Item]:
-    """Pass items on, and make what the system says of their file the last one."""
+def _measured(items: Iterator[Item], raw: BinaryIO) -> Iterator[Item]:
+    """Give each document the bytes of its file, compressed or not, that were read for it."""
+    before = 0
+    for item in items:
+        here = max(before, raw.tell())
+        if isinstance(item, Source) and not item.size:
+            yield replace(item, size=here - before)
+        else:
+            yield item
+        before = here
+
+
+def guarded(items: Iterator[Item], file: str) -> Iterator[Item]:
+    """Pass items on, and make what is wrong with their file the last one."""
     try:
         yield from items
-    except OSError as error:
-        yield Failure(Place(file), f"{error.strerror or error}.")
+    except MarsadError as error:
+        yield Failure(Place(file), str(error))
+    except (OSError, ValueError, NotImplementedError, *BROKEN) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        first = str(reason or error).partition("\n")[0]
+        yield Failure(Place(file), f"{first.rstrip('.')}.")
 
 
-def _text(data: bytes, file: str) -> Item:
+def _text(data: bytes, encoding: str, file: str) -> Item:
+    if not data and file != STDIN:
+        return Failure(Place(file), "the file is empty.")
     try:
-        text = _decode(data)
+        text = decoded(data, encoding)
     except UnicodeDecodeError as error:
-        return Failure(Place(file), _not_utf8(error))
-    return Source(file, text, Place(file), size=len(data))
+        return Failure(Place(file), explain(error))
+    return Source(file, text, Place(file))
 
 
-def _records(lines: Iterable[bytes], file: str) -> Iterator[Item]:
+def _records(lines: Iterable[bytes], encoding: str, file: str) -> Iterator[Item]:
     for number, line in enumerate(lines, 1):
         place = Place(file, number)
         try:
-            text = _decode(line)
+            text = decoded(line, encoding)
         except UnicodeDecodeError as error:
-            yield Failure(place, _not_utf8(error))
+            yield Failure(place, explain(error))
             continue
         if text.strip():
-            yield _record(text.rstrip(), place, len(line))
+            yield _record(text.rstrip(), place)
 
 
-def _decode(data: bytes) -> str:
-    return data.decode("utf-8").removeprefix(BOM)
-
-
-def _not_utf8(error: UnicodeDecodeError) -> str:
-    return f"not UTF-8: 0x{error.object[error.start]:02x} at byte {error.start}, {error.reason}."
-
-
-def _record(line: str, place: Place, size: int) -> Item:
+def _record(line: str, place: Place) -> Item:
     try:
         value = json.loads(line, parse_float=finite, parse_constant=finite)
     except json.JSONDecodeError as error:
@@ -126,20 +142,7 @@ def _record(line: str, place: Place, size: int) -> Item:
         return Failure(place, f"not JSON: {error}.")
     except RecursionError:
         return Failure(place, "its JSON is nested too deeply.")
-    return as_source(value, place, size)
-
-
-def as_source(value: object, place: Place, size: int = 0) -> Item:
-    """Make a document of what JSON holds: its "text", and its "id" or else the place's name."""
-    if not isinstance(value, dict):
-        return Failure(place, 'no JSON object; wanted {"text": "…"}.')
-    text, name = value.get("text"), value.get("id")
-    if not isinstance(text, str):
-        return Failure(place, 'the key "text" is missing or no text; wanted {"text": "…"}.')
-    if isinstance(name, bool | list | dict):
-        return Failure(place, 'the key "id" is no text or number.')
-    fields = {key: item for key, item in value.items() if key not in ("id", "text")}
-    return Source(str(place if name is None else name), text, place, fields, size)
+    return source_of(value, place)
 
 
 def finite(number: str) -> float:

@@ -1,5 +1,6 @@
 """What can be found in a text (the schema) and what was found (a document): frozen data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -165,6 +166,27 @@ class Document:
             "events": [_event_dict(event) for event in self.events],
         }
         return found | {key: value for key, value in self.fields.items() if key not in found}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "Document":
+        """Read back what ``as_dict`` made."""
+        own = ("id", "text", "sentences", "entities", "events")
+        return cls(
+            value["text"],
+            tuple(
+                Sentence(s["start"], s["end"], tuple(s["classes"]), s["scores"])
+                for s in value["sentences"]
+            ),
+            tuple(Entity(**entity) for entity in value["entities"]),
+            tuple(_event_of(**event) for event in value["events"]),
+            value["id"],
+            {key: item for key, item in value.items() if key not in own},
+        )
+
+
+def _event_of(*, arguments: list[dict[str, Any]], **event: Any) -> Event:
+    category = event.pop("class")
+    return Event(category=category, arguments=tuple(Argument(**a) for a in arguments), **event)
 
 
 def _event_dict(event: Event) -> dict[str, Any]:

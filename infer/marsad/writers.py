@@ -1,46 +1,76 @@
-"""Documents to outputs: one function per format, and a table of them."""
+"""A table of output formats, and files that appear only when they are whole."""
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from tempfile import TemporaryDirectory
+from typing import BinaryIO, NamedTuple
 
 from marsad.errors import MarsadError
+from marsad.inputs import COMPRESSED
+from marsad.lines import write_conll, write_jsonl, write_text
+from marsad.page import write_html
 from marsad.schema import Document
-from marsad.terminal import render
+from marsad.sheets import write_csv, write_parquet
 
 Writer = Callable[[Iterable[Document], BinaryIO], None]
 
-# What JSON leaves as it is, but UTF-8 cannot carry (lone surrogates), terminals obey (C1 controls)
-# or other tools take for the end of a line.
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+class Format(NamedTuple):
+    """How documents are written, and whether they are gone through more than once for that."""
+
+    write: Writer
+    suffix: str
+    twice: bool = False
 
 
-def json_text(value: object, *, indent: int | None = None) -> str:
-    """Write JSON that is safe to encode, to show, and to split into lines."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+FORMATS = {
+    "jsonl": Format(write_jsonl, ".jsonl"),
+    "csv": Format(write_csv, ".csv", twice=True),
+    "parquet": Format(write_parquet, ".parquet", twice=True),
+    "conll": Format(write_conll, ".conll"),
+    "html": Format(write_html, ".html", twice=True),
+    "text": Format(write_text, ".txt"),
+}
 
 
-def write_jsonl(documents: Iterable[Document], out: BinaryIO) -> None:
-    """Write a JSON object a line (DESIGN §3)."""
-    for document in documents:
-        out.write(json_text(document.as_dict()).encode() + b"\n")
+class Tagged:
+    """The documents of a JSONL file, as often as they are gone through."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[Document]:
+        """Read the file from its beginning."""
+        with self._path.open("rb") as lines:
+            for line in lines:
+                yield Document.from_dict(json.loads(line))
 
 
-def write_text(
-    documents: Iterable[Document], out: BinaryIO, *, colour: bool = False, width: int = 80
-) -> None:
-    """Write what a person reads, each document as soon as it is there."""
-    for document in documents:
-        out.write(render(document, colour=colour, width=width).encode() + b"\n")
-        out.flush()
+def write_once(documents: Iterable[Document], format_: Format, out: BinaryIO) -> None:
+    """Write a stream of documents, through a file where the format goes through it twice."""
+    if not format_.twice:
+        format_.write(documents, out)
+        return
+    with TemporaryDirectory(prefix="marsad-") as folder:
+        path = Path(folder) / "tagged.jsonl"
+        with path.open("wb") as stream:
+            write_jsonl(documents, stream)
+        format_.write(Tagged(path), out)
 
 
-WRITERS: dict[str, Writer] = {"jsonl": write_jsonl, "text": write_text}
+def format_for(path: Path) -> str:
+    """The format that a file's suffix tells; JSONL where it tells none.
+
+    Raises:
+        MarsadError: the suffix promises what is not written.
+    """
+    suffix = path.suffix.lower()
+    if suffix in COMPRESSED:
+        raise MarsadError(f"{path}: outputs are not compressed; leave out {suffix}.")
+    return next((name for name, one in FORMATS.items() if one.suffix == suffix), "jsonl")
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from marsad.inputs import Failure, Place
-from marsad.readers import Source, as_source
 from marsad.schema import Document
 from marsad.server.batching import Batcher, Tag, Text
 from marsad.server.edge import COUNTS
@@ -21,6 +20,7 @@ from marsad.server.receive import read_json
 from marsad.server.refusal import GONE, Refusal, error_body, json_response
 from marsad.server.schemas import InputsRequest, ParametersBody, TagRequest, check
 from marsad.server.settings import Settings
+from marsad.sources import Source, source_of
 from marsad.words import count_words
 
 
@@ -59,15 +59,15 @@ class Api:
         """Read texts: a document for each, as `marsad tag` writes it, in order."""
         with self._batcher.admitted():
             asked = check(TagRequest, await self._receive(request))
-            items = [as_source(value, Place(str(n))) for n, value in enumerate(asked.documents, 1)]
+            items = [source_of(value, Place(str(n))) for n, value in enumerate(asked.documents, 1)]
             self._check_number(len(items))
             sources = [item for item in items if isinstance(item, Source)]
             found = iter(await self._read(request, [source.text for source in sources]))
             entries = [
                 _entry(item, next(found), asked.options.min_score)
                 if isinstance(item, Source)
-                else _failure(item, value)
-                for item, value in zip(items, asked.documents, strict=True)
+                else _failure(item)
+                for item in items
             ]
             self._metrics.failed.inc(sum("error" in entry for entry in entries))
             return self._write({"documents": entries})
@@ -165,8 +165,6 @@ def _entry(source: Source, document: Document | None, min_score: float) -> dict[
     return replace(document.above(min_score), id=source.id, fields=source.fields).as_dict()
 
 
-def _failure(failure: Failure, value: object) -> dict[str, Any]:
+def _failure(failure: Failure) -> dict[str, Any]:
     """Say what was wrong with a document, by its own name if it has one."""
-    name = value.get("id") if isinstance(value, dict) else None
-    fit = isinstance(name, str | int | float) and not isinstance(name, bool)
-    return {"id": str(name if fit else failure.place), **error_body(422, failure.reason)}
+    return {"id": failure.id or str(failure.place), **error_body(422, failure.reason)}

@@ -7,8 +7,8 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from marsad.lines import json_text
 from marsad.server.refusal import error_body
-from marsad.writers import json_text
 
 
 class PatientProtocol(H11Protocol):

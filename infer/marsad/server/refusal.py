@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from marsad.writers import json_text
+from marsad.lines import json_text
 
 GONE = 499  # a client that left before its answer; nobody sees it but the log
 CLOSE = {"Connection": "close"}

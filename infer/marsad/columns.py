@@ -1,0 +1,116 @@
+"""Tables to documents: a row a document, its text in the column ``text``, the others kept."""
+
+import base64
+import csv
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime, time
+from typing import Any, BinaryIO
+
+from marsad.encodings import BOM, LONGEST, encoding_of, line_coding, lines_of
+from marsad.extras import formats_library
+from marsad.inputs import Failure, Place
+from marsad.sources import Item, Source, source_of
+
+TEXT = "text"
+DELIMITERS = ",;\t"
+ROWS = 256  # of a Parquet file, that are held at once
+
+
+def read_csv(stream: BinaryIO, file: str) -> Iterator[Item]:
+    """Read a table with a header; commas, semicolons or tabs part its cells, as the header has it.
+
+    Python's own reader takes a bad row for what it is and goes on, where pyarrow's ends the file.
+    """
+    encoding, head = encoding_of(stream, file)
+    if not head:
+        return
+    # What does not decode is smuggled through, so that only its row fails.
+    lines = (
+        line.decode(line_coding(encoding), "surrogateescape")
+        for line in lines_of(stream, encoding, head)
+    )
+    first = next(lines, "").removeprefix(BOM)
+    csv.field_size_limit(LONGEST)
+    delimiter = max(DELIMITERS, key=first.count)
+    rows = csv.reader(_chained(first, lines), delimiter=delimiter)
+    header = [name.strip() for name in next(rows, [])]
+    if wrong := _wrong_header(header):
+        yield Failure(Place(file), wrong)
+        return
+    while True:
+        place = Place(file, rows.line_num + 1)
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            yield Failure(place, f"no row of a CSV file: {error}.")
+            continue
+        if row is None:
+            return
+        if row:
+            yield _row(header, row, place)
+
+
+def read_parquet(stream: BinaryIO, file: str) -> Iterator[Item]:
+    """Read a Parquet file, some rows at a time; the stream must be one that can be sought."""
+    parquet = formats_library("pyarrow.parquet", f"{file}: Parquet")
+    table = parquet.ParquetFile(stream, pre_buffer=False)
+    rows = table.metadata.num_rows
+    if wrong := _wrong_header(table.schema_arrow.names):
+        yield Failure(Place(file), wrong)
+        return
+    share = max(1, stream.seek(0, 2) // max(1, rows))
+    number = 0
+    for batch in table.iter_batches(batch_size=ROWS):
+        for row in batch.to_pylist():
+            number += 1
+            value = {key: plain_value(item) for key, item in row.items()}
+            item = source_of(value, Place(file, number))
+            yield replace(item, size=share) if isinstance(item, Source) else item
+
+
+def plain_value(value: Any) -> Any:
+    """What JSON can carry of a value, nothing lost but NaN and infinity, which become null."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case list() | tuple():
+            return [plain_value(item) for item in value]
+        case dict():
+            return {str(key): plain_value(item) for key, item in value.items()}
+        case datetime() | date() | time():
+            return value.isoformat()
+        case bytes():
+            return base64.b64encode(value).decode()
+        case _:
+            return str(value)
+
+
+def _chained(first: str, lines: Iterable[str]) -> Iterator[str]:
+    if first:
+        yield first
+        yield from lines
+
+
+def _wrong_header(names: Sequence[str]) -> str | None:
+    if TEXT not in names:
+        known = ", ".join(names)[:200] or "none"
+        return f'no column "{TEXT}"; its columns: {known}.'
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    return f"two columns are named {twice[0]!r}." if twice else None
+
+
+def _row(header: Sequence[str], row: Sequence[str], place: Place) -> Item:
+    value: dict[str, Any] = dict(zip(header, row, strict=False))
+    own = value.get("id") or None
+    if len(row) != len(header):
+        reason = f"{len(row)} cells in a row where the header has {len(header)}."
+        return Failure(place, reason, own)
+    for name, cell in value.items():
+        if any("\udc80" <= character <= "\udcff" for character in cell):
+            return Failure(place, f"the cell of column {name!r} does not decode.", own)
+    return source_of(value | {"id": own}, place)
