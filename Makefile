@@ -69,7 +69,7 @@ $(VENV)/serve: $(BIN)/python pyproject.toml
 
 $(VENV)/all: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[formats,serve,train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[formats,ray,serve,train,dev]'
 	@touch $@ $(VENV)/infer $(VENV)/serve
 
 .PHONY: help run test check chaos fix serve load soak hostile train model clean

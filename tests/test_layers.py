@@ -15,8 +15,8 @@ MODULES = sorted([*INFER.rglob("*.py"), *TRAIN.rglob("*.py")])
 LAYERS = {
     INFER: """errors words tables schema sentences records encode tokenise decode bundle
         onnx_encoder read pipeline calibration evaluate mistakes noise inputs extras opening
-        encodings sources columns readers terminal console lines sheets page writers meter archive
-        report server.settings server.refusal server.log server.metrics server.batching
+        encodings sources columns readers terminal console lines sheets arrow page writers meter
+        archive ray report server.settings server.refusal server.log server.metrics server.batching
         server.receive server.schemas server.huggingface server.edge server.api server.openapi
         server.app server.protocol server.run cli""",
     TRAIN: """encoders losses checkpoint loop texts standoff corpora vary config batches network

@@ -125,6 +125,14 @@ def _type(kinds: set[type], arrow: Any) -> Any:
 
 
 def _schema(arrow: Any, types: Mapping[str, Any]) -> Any:
+    text = arrow.string()
+    carried = [(encodable(name), text if type_ is None else type_) for name, type_ in types.items()]
+    own = [("id", text), ("text", text)]
+    return arrow.schema([*own, *nested_fields(arrow), *carried])
+
+
+def nested_fields(arrow: Any) -> list[Any]:
+    """The columns of what was found in a document: sentences, entities, events."""
     number, text, score = arrow.int32(), arrow.string(), arrow.float64()
     span = {"start": number, "end": number}
     found = span | {"text": text, "score": score}
@@ -136,15 +144,22 @@ def _schema(arrow: Any, types: Mapping[str, Any]) -> Any:
         | found
         | {"sentence": number, "arguments": arrow.list_(arrow.struct(list(argument.items())))},
     }
-    nested = [(name, arrow.list_(arrow.struct(list(own.items())))) for name, own in columns.items()]
-    carried = [(encodable(name), text if type_ is None else type_) for name, type_ in types.items()]
-    return arrow.schema([("id", text), ("text", text), *nested, *carried])
+    return [
+        arrow.field(name, arrow.list_(arrow.struct(list(own.items()))))
+        for name, own in columns.items()
+    ]
 
 
-def _row(document: Document, types: Mapping[str, Any]) -> dict[str, Any]:
+def nested_row(document: Document) -> dict[str, Any]:
+    """A document as ``as_dict`` gives it, but for ``scores``, which are pairs, as maps hold."""
     row: dict[str, Any] = _encodable_all(document.as_dict())
     for sentence in row["sentences"]:
         sentence["scores"] = list(sentence["scores"].items())
+    return row
+
+
+def _row(document: Document, types: Mapping[str, Any]) -> dict[str, Any]:
+    row = nested_row(document)
     for name, value in document.fields.items():
         if name in types and types[name] is None and value is not None:
             row[encodable(name)] = json_text(value)
