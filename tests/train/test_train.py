@@ -61,6 +61,29 @@ def test_a_run_learns_its_corpus(trained: Path) -> None:
     assert best["class"]["micro"]["f1"] > 0.5
 
 
+def test_a_run_goes_on_from_another(
+    trained: Path, records: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    changes = (f"start={trained}", "epochs=1", "plan.encoder_rate=0", "plan.head_rate=0")
+    learn.train(configured(records, tiny_bert, tmp_path / "next", *changes))
+    before, after = (load_file(folder / learn.BEST) for folder in (trained, tmp_path / "next"))
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_run_goes_on_from_none_that_does_not_fit(
+    trained: Path, records: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(MarsadError, match=r"no best\.safetensors here"):
+        learn.train(configured(records, tiny_bert, tmp_path / "a", f"start={tmp_path}"))
+    other = tmp_path / "schema.toml"
+    other.write_text('entities = ["PER"]', encoding="utf-8")
+    own = records.parent / "persons.jsonl"
+    own.write_text('{"text": "x", "entities": [{"start": 0, "end": 1, "label": "PER"}]}\n')
+    changes = (f"start={trained}", f"schema={other}", f'train=[{{path="{own}"}}]', f"dev={own}")
+    with pytest.raises(MarsadError, match="of another schema"):
+        learn.train(configured(records, tiny_bert, tmp_path / "b", *changes))
+
+
 def test_a_bundle_finds_what_the_network_found(trained: Path, bundle: Path, records: Path) -> None:
     texts = [json.loads(line)["text"] for line in records.read_text(encoding="utf-8").splitlines()]
     network, served = export.torch_pipeline(trained), load(bundle, device="cpu")

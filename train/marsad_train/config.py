@@ -44,6 +44,7 @@ class Run:
     output: str  # folder for the checkpoint, the best weights and the figures
     schema: str  # path of a TOML file
     encoder: EncoderChoice
+    start: str = ""  # folder of a run of the same schema and encoder, to go on from its weights
     train: tuple[Corpus, ...]
     dev: str  # records to choose the best epoch by
     spelling: Spelling = field(default_factory=Spelling)

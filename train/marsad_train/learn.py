@@ -50,6 +50,8 @@ def train(run: Run) -> None:
     schema = read_schema(Path(run.schema))
     cutter = WordCutter(run.spelling)
     dev = read_records(Path(run.dev), schema)
+    if run.start:
+        load_run(Path(run.start))
     if not any(record.entities is not None for record in dev):
         raise MarsadError(f"{run.dev}: no record has entities; the best epoch is chosen by them.")
     examples = [read_corpus(corpus, i, schema, cutter) for i, corpus in enumerate(run.train)]
@@ -59,6 +61,8 @@ def train(run: Run) -> None:
     checkpoint.claim(folder, _settings(run, schema))
     tokeniser = Tokeniser(pretrained.tokenizer, run.encoder.window)
     network = Network(pretrained.encoder, schema, run.encoder.dropout)
+    if run.start:
+        _start(network, Path(run.start), schema)
     _describe(folder, pretrained)
     batches = Batches(run, examples, schema, tokeniser)
     trainer = Trainer(network, network.encoder, run.plan, folder)
@@ -84,6 +88,16 @@ def _pretrained(run: Run) -> Pretrained:
             f"encoder.window: {run.encoder.window} pieces, but {run.encoder.name} reads {longest}."
         )
     return pretrained
+
+
+def _start(network: Network, earlier: Path, schema: Schema) -> None:
+    """Give a network the best weights of an earlier run."""
+    if load_run(earlier)[1] != schema:
+        raise MarsadError(f"start: {earlier} is of another schema, whose heads fit nothing here.")
+    try:
+        network.load_state_dict(load_file(earlier / BEST))
+    except RuntimeError as error:
+        raise MarsadError(f"start: {earlier} is of an encoder of another shape.") from error
 
 
 class Learner:
@@ -133,6 +147,8 @@ def figures(reports: dict[str, Report]) -> dict[str, Any]:
 def _settings(run: Run, schema: Schema) -> dict[str, Any]:
     """All that a run is made of; what a resumed run must not find changed."""
     paths = [Path(run.dev), *(Path(corpus.path) for corpus in run.train)]
+    if run.start:
+        paths.append(Path(run.start) / BEST)
     return {
         "run": dataclasses.asdict(run),
         "schema": dataclasses.asdict(schema),
