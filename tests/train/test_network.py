@@ -26,3 +26,19 @@ def test_an_encoder_drops_nothing_by_torchs_slow_way(tiny_bert: object, schema: 
     network = Network(AutoModel.from_pretrained(tiny_bert), schema)
     kinds = {type(module) for module in network.modules() if "Dropout" in type(module).__name__}
     assert kinds == {Dropout}
+
+
+def test_layers_above_read_words_whatever_the_padding(tiny_bert: object, schema: Schema) -> None:
+    torch.manual_seed(0)
+    network = Network(AutoModel.from_pretrained(tiny_bert), schema, words_after=1).eval()
+    ids = torch.tensor([[2, 7, 8, 9, 3, 0], [2, 9, 3, 0, 0, 0]])
+    mask = (ids > 0).long()
+    firsts = torch.tensor([[1, 3], [1, 0]])  # two words of two pieces and one; one of one
+    with torch.inference_mode():
+        both = network(ids, mask, firsts)
+        alone = network(ids[1:, :3], mask[1:, :3], firsts[1:, :1])
+        other = network(ids.roll(1, 1), mask, firsts)
+    assert both.states.shape == (2, 2, network.linker_width)
+    for one, row in zip(alone, both, strict=True):
+        assert torch.allclose(one[0], row[1][: len(one[0])], atol=1e-5)
+    assert not torch.allclose(both.entities[0], other.entities[0], atol=1e-3)

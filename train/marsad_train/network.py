@@ -95,9 +95,16 @@ class Linker(nn.Module):
 class Network(nn.Module):
     """An encoder that transformers loaded, and the heads that a schema asks for."""
 
-    def __init__(self, encoder: PreTrainedModel, schema: Schema, dropout: float = 0.1) -> None:
+    def __init__(
+        self,
+        encoder: PreTrainedModel,
+        schema: Schema,
+        dropout: float = 0.1,
+        words_after: int = 0,
+    ) -> None:
         super().__init__()
         width = encoder.config.hidden_size
+        self.words_after = words_after
         if hasattr(encoder, "pooler"):
             encoder.pooler = None  # reads the first piece only; our classes read them all
         for module in list(encoder.modules()):
@@ -114,14 +121,46 @@ class Network(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor, firsts: Tensor) -> Outputs:
         """A ``marsad.encode.Batch``: ids and mask (rows, pieces), firsts (rows, words)."""
-        hidden = self.encoder(input_ids=ids, attention_mask=mask)[0]
-        hidden = self.dropout(hidden)
+        if self.words_after:
+            hidden, mask = self._read_words(ids, mask, firsts)
+            hidden = self.dropout(hidden)
+            states = hidden[:, 1:]
+        else:
+            hidden = self.dropout(self.encoder(input_ids=ids, attention_mask=mask)[0])
+            states = _taken(hidden, firsts)
         inside = mask.unsqueeze(-1).to(hidden.dtype)
         mean = (hidden * inside).sum(1) / inside.sum(1)
         highest = (hidden + (inside - 1) * 1e4).amax(1)
-        states = hidden.gather(1, firsts.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
         pooled = torch.cat([mean, highest], dim=-1)
         return Outputs(self.entities(states), self.triggers(states), self.classes(pooled), states)
+
+    def _read_words(self, ids: Tensor, mask: Tensor, firsts: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the lower layers on pieces, and the others on piece 0 and each word's first piece.
+
+        Returns:
+            states (rows, 1 + words, width), and their mask
+        """
+        hidden = self.encoder.embeddings(input_ids=ids)
+        bias = _bias(mask, hidden.dtype)
+        for number, layer in enumerate(self.encoder.encoder.layer):
+            if number == self.words_after:
+                firsts = nn.functional.pad(firsts, (1, 0))
+                hidden = _taken(hidden, firsts)
+                mask = nn.functional.pad((firsts[:, 1:] > 0).to(mask.dtype), (1, 0), value=1)
+                bias = _bias(mask, hidden.dtype)
+            found = layer(hidden, bias)
+            hidden = found[0] if isinstance(found, tuple) else found
+        return hidden, mask
+
+
+def _taken(hidden: Tensor, places: Tensor) -> Tensor:
+    """The states (rows, places, width) at some places of (rows, pieces, width)."""
+    return hidden.gather(1, places.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
+
+
+def _bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """What is added to attention so that nothing looks at padding."""
+    return (1 - mask[:, None, None, :].to(dtype)) * torch.finfo(dtype).min
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:
