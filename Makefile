@@ -23,6 +23,9 @@ check: $(VENV)/all  ## Formatting, lint, types, tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+bench: $(VENV)/all  ## Measure the speed beside transformers' pipelines
+	$(BIN)/marsad-train bench
+
 chaos: $(VENV)/all  ## Kill runs over an archive 100 times, and compare with unbroken ones
 	$(BIN)/python tests/chaos.py
 
@@ -72,4 +75,4 @@ $(VENV)/all: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[formats,ray,serve,train,dev]'
 	@touch $@ $(VENV)/infer $(VENV)/serve
 
-.PHONY: help run test check chaos fix serve load soak hostile train model clean
+.PHONY: help run test check bench chaos fix serve load soak hostile train model clean

@@ -1,15 +1,19 @@
 """``marsad-train``: pretrain an encoder, train a network, export a bundle."""
 
+import json
 import logging
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
 from marsad.errors import MarsadError
 from marsad.report import score_table
+from marsad_train.bench import bench, peaks, table
 from marsad_train.config import Run, read_config
 from marsad_train.export import Precision, export
 from marsad_train.folds import cross_validate
@@ -52,6 +56,29 @@ def crossvalidate_command(
 def pretrain_command(config: Config, changes: Changes = []) -> None:  # noqa: B006
     """Train an encoder on unlabelled text, by masked words."""
     pretrain(read_config(Pretraining, config, changes))
+
+
+@app.command("bench")
+def bench_command(
+    run: Annotated[
+        Path | None, typer.Option(help="A run, to measure its network and fp32 graph, too.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each reads all articles.")] = 3,
+    out: Annotated[Path | None, typer.Option(help="Write the figures there, as JSON.")] = None,
+) -> None:
+    """Measure Marsad's speed beside transformers' pipelines, in turns."""
+    with TemporaryDirectory() as folder:
+        fp32 = Path(folder) / "fp32" if run else None
+        if run and fp32:
+            export(run, fp32, precision="fp32")
+        figures = bench(run, fp32, rounds=rounds)
+    for line in table(figures):
+        typer.echo(line)
+    products = peaks()
+    typer.echo("\n" + ", ".join(f"{k}: {v:.0f} GFLOP/s" for k, v in products.items()))
+    if out:
+        ways = {name: asdict(own) for name, own in figures.items()}
+        out.write_text(json.dumps({"ways": ways, "peaks": products}, indent=2) + "\n")
 
 
 @app.command("export")

@@ -1,0 +1,231 @@
+"""``marsad-train bench``: Marsad's speed beside what its users would run instead.
+
+All ways read the same articles in one process, in turns, so that what else the machine does falls
+on all of them. Memory and starting are measured in a process of each one's own.
+"""
+
+import multiprocessing
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from marsad_train.ways import (
+    ARABERT_BASE,
+    CORES,
+    MARSAD_SMALL,
+    Found,
+    Read,
+    Way,
+    articles,
+    marsad_way,
+    sentences_of,
+    torch_way,
+    transformers_way,
+)
+
+BATCHES = (1, 8, 32)
+COLUMNS = (
+    "documents/s",
+    "(of rounds)",
+    "words/s",
+    "times the first",
+    "a sentence, ms",
+    "an article, ms",
+    "start, s",
+    "memory, MB",
+    "agreement",
+)
+FEW = 4  # articles, to find the best batch size on
+SINGLE = 60  # sentences, and a quarter as many articles, that are read one by one
+
+
+@dataclass(slots=True, kw_only=True)
+class Figures:
+    """What was measured of a way; seconds unless said otherwise."""
+
+    documents: float = 0.0  # a second: the median of the rounds
+    spread: tuple[float, float] = (0.0, 0.0)  # the slowest and the fastest round
+    words: float = 0.0  # a second
+    sentence: dict[str, tuple[float, float]] = field(default_factory=dict)  # by cores: p50, p95
+    article: dict[str, tuple[float, float]] = field(default_factory=dict)
+    start: float = 0.0  # from the start of a process to its first answer
+    memory: float = 0.0  # MB, the most of a process that reads all articles
+    agreement: float | None = None  # share of entities that the reference finds, too
+
+
+def bench(run: Path | None, fp32: Path | None, *, rounds: int = 3) -> dict[str, Figures]:
+    """Measure every way; the first is what the others are compared with.
+
+    Args:
+        run: a training run, for the torch network; without it, that way is left out.
+        fp32: a bundle of that run that was not quantised; or it is left out, too.
+        rounds: how often each way reads all articles.
+    """
+    texts = articles()
+    ways = list(_ways(run, fp32, texts))
+    reads = {way.name: way.make(0) for way in ways}
+    figures = {way.name: Figures() for way in ways}
+    found = _speed(reads, texts, rounds, figures)
+    trained = [way.name for way in ways if way.reads]
+    for name in trained:
+        figures[name].agreement = _agreement(found[trained[0]], found[name])
+    for way in ways:
+        _latency(way, texts, figures[way.name])
+    for way in ways:
+        figures[way.name].start, figures[way.name].memory = _alone(way, texts)
+    return figures
+
+
+def _ways(run: Path | None, fp32: Path | None, texts: Sequence[str]) -> Iterator[Way]:
+    for name, shape, vocabulary in (
+        ("two AraBERT-base pipelines", ARABERT_BASE, 64_000),
+        ("two pipelines of our shape", MARSAD_SMALL, 28_000),
+    ):
+        tried = [transformers_way(name, shape, vocabulary, batch) for batch in BATCHES]
+        yield min(tried, key=lambda way: _seconds(way.make(0), texts[:FEW]))
+    if run:
+        yield torch_way("Marsad, torch", run)
+    if fp32:
+        yield marsad_way("Marsad, ONNX fp32", fp32)
+    yield marsad_way("Marsad", None)
+
+
+def _speed(
+    reads: dict[str, Read], texts: Sequence[str], rounds: int, figures: dict[str, Figures]
+) -> dict[str, list[Found]]:
+    """Read all texts in every way, in turns, and keep what each found."""
+    found: dict[str, list[Found]] = {}
+    seconds: dict[str, list[float]] = {name: [] for name in reads}
+    for _ in range(rounds):
+        for name, read in reads.items():
+            began = time.perf_counter()
+            found[name] = read(texts)
+            seconds[name].append(time.perf_counter() - began)
+    words = sum(len(text.split()) for text in texts)
+    for name, own in seconds.items():
+        middle = statistics.median(own)
+        figures[name].documents, figures[name].words = len(texts) / middle, words / middle
+        figures[name].spread = len(texts) / max(own), len(texts) / min(own)
+    return found
+
+
+def _latency(way: Way, texts: Sequence[str], figures: Figures) -> None:
+    """Read texts one by one, on one core and on all."""
+    sentences = [sentence for text in texts for sentence in sentences_of(text)]
+    for cores in sorted({1, CORES}):
+        read = way.make(cores)
+        read(sentences[:1])
+        for kept, singles in (
+            (figures.sentence, sentences[:: len(sentences) // SINGLE]),
+            (figures.article, texts[:: len(texts) // (SINGLE // 4)]),
+        ):
+            seconds = [_seconds(read, [single]) for single in singles]
+            p50, p95 = np.quantile(seconds, (0.5, 0.95))
+            kept[str(cores)] = float(p50), float(p95)
+
+
+def _seconds(read: Read, texts: Sequence[str]) -> float:
+    began = time.perf_counter()
+    read(texts)
+    return time.perf_counter() - began
+
+
+def _agreement(ours: Sequence[Found], theirs: Sequence[Found]) -> float:
+    """Shared entities among all that either finds."""
+    shared = sum(len(a & b) for a, b in zip(ours, theirs, strict=True))
+    return shared / max(1, sum(len(a | b) for a, b in zip(ours, theirs, strict=True)))
+
+
+def _alone(way: Way, texts: Sequence[str]) -> tuple[float, float]:
+    """Seconds to a first answer, and the most memory in MB, in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    began = time.perf_counter()
+    process = context.Process(target=_answer, args=(way, texts, theirs))
+    process.start()
+    ours.recv()
+    start = time.perf_counter() - began
+    memory: float = ours.recv()
+    process.join()
+    return start, memory
+
+
+def _answer(way: Way, texts: Sequence[str], pipe: Connection) -> None:
+    read = way.make(0)
+    read([next(sentences_of(texts[0]))])
+    pipe.send(None)
+    read(texts)
+    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+
+
+def peaks() -> dict[str, float]:
+    """What matrix products of the encoder's shapes reach here, in 10⁹ operations a second.
+
+    ``int8`` is ONNX Runtime's ``MatMulInteger``, of unsigned by signed bytes.
+    """
+    rows, width, inner = 4096, MARSAD_SMALL["hidden_size"], MARSAD_SMALL["intermediate_size"]
+    work = 2 * rows * width * inner / 1e9
+    torch.set_num_threads(CORES)
+    a, b = torch.randn(rows, width), torch.randn(width, inner)
+    session = _product(inner, width)
+    left = np.ones((rows, width), dtype=np.uint8)
+    return {
+        "fp32": work / min(_timed(lambda: torch.mm(a, b)) for _ in range(20)),
+        "int8": work / min(_timed(lambda: session.run(None, {"a": left})) for _ in range(20)),
+    }
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _product(columns: int, width: int) -> ort.InferenceSession:
+    weights = numpy_helper.from_array(np.ones((width, columns), dtype=np.int8), "b")
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["a", "b"], ["c"])],
+        "product",
+        [helper.make_tensor_value_info("a", TensorProto.UINT8, [None, width])],
+        [helper.make_tensor_value_info("c", TensorProto.INT32, [None, columns])],
+        [weights],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def table(figures: Mapping[str, Figures]) -> Iterator[str]:
+    """Show every way's figures in a row, in Markdown."""
+    yield f"| | {' | '.join(COLUMNS)} |"
+    yield "|---|" + "---:|" * len(COLUMNS)
+    first = next(iter(figures.values()))
+    for name, own in figures.items():
+        cells = [
+            f"{own.documents:.2f}",
+            f"{own.spread[0]:.2f} to {own.spread[1]:.2f}",
+            f"{own.words:.0f}",
+            f"{own.documents / first.documents:.1f}",
+            _milliseconds(own.sentence),
+            _milliseconds(own.article),
+            f"{own.start:.1f}",
+            f"{own.memory:.0f}",
+            "" if own.agreement is None else f"{own.agreement:.1%}",
+        ]
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
+def _milliseconds(latency: Mapping[str, tuple[float, float]]) -> str:
+    """The p50 (and p95) by cores."""
+    parts = (
+        f"{cores}: {1000 * p50:.0f} ({1000 * p95:.0f})" for cores, (p50, p95) in latency.items()
+    )
+    return ", ".join(parts)
