@@ -1,6 +1,7 @@
 """Tagging over Ray Data, on this machine, against the plain path."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from marsad.pipeline import Pipeline, load
 from marsad.ray import tag_dataset
 from marsad.schema import Document
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 SAMPLES = sorted((Path(__file__).parent.parent / "data" / "samples").glob("*.txt"))
 
 
@@ -65,8 +67,9 @@ def test_a_table_of_other_columns_is_refused(
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
+    os.environ["RAY_AUTH_MODE"] = "disabled"  # on this machine only; a token would be left in ~
     ray.init(
-        num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100_000_000
+        num_cpus=4, include_dashboard=False, log_to_driver=False, object_store_memory=100_000_000
     )
     DataContext.get_current().enable_progress_bars = False
     DataContext.get_current().execution_options.preserve_order = True

@@ -104,7 +104,7 @@ def find_words(text: str) -> Iterator[tuple[int, int]]:
 
 
 def count_words(text: str, most: int) -> int:
-    """Count the words of a text, but no further than ``most``."""
+    """Count the words and punctuation marks of a text, but no further than ``most``."""
     return sum(1 for _ in islice(find_words(text), most))
 
 

@@ -95,7 +95,7 @@ def test_a_run_goes_on_from_none_that_does_not_fit(
     with pytest.raises(MarsadError, match=r"no best\.safetensors here"):
         learn.train(configured(records, tiny_bert, tmp_path / "a", f"start={tmp_path}"))
     other = tmp_path / "schema.toml"
-    other.write_text('entities = ["PER"]', encoding="utf-8")
+    other.write_text('name = "persons"\nentities = ["PER"]', encoding="utf-8")
     own = records.parent / "persons.jsonl"
     own.write_text('{"text": "x", "entities": [{"start": 0, "end": 1, "label": "PER"}]}\n')
     changes = (f"start={trained}", f"schema={other}", f'train=[{{path="{own}"}}]', f"dev={own}")

@@ -24,7 +24,7 @@ class Settings:
     threads: int = 0  # of a matrix product; 0: one for each core
     max_body_bytes: int = 1_048_576
     max_documents: int = 256  # in a request
-    max_words: int = 20_000  # in a request
+    max_words: int = 20_000  # and punctuation marks, in a request
     max_requests: int = 256  # that are read or wait at once; more are answered 429
     queue_words: int = 60_000  # that wait at once; more are answered 429
     batch_words: int = 4_096  # that are read together, of as many clients as there are
