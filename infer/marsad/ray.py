@@ -42,7 +42,7 @@ def tag_dataset(  # noqa: PLR0913 - each is an option
 
     Args:
         dataset: of any of Ray Data's readers; the result goes into any of its writers.
-        workers: actors, each with a model of its own.
+        workers: actors, each with a model of its own; leave some CPUs to Ray Data for reading.
         threads: CPUs of each.
         device: "cpu", or "cuda": a GPU for each.
         model: a bundle, at the same path on every machine; without it, Marsad's own.
