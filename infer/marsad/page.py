@@ -103,9 +103,9 @@ def _chart(title: str, bars: list[tuple[str, int]]) -> Iterator[str]:
 
 
 def _article(document: Document) -> Iterator[str]:
-    yield f"<article><h3><bdi>{_safe(document.id)}</bdi></h3>\n"
+    yield f"<article><h3>{_alone(document.id)}</h3>\n"
     if carried := [f"{k}: {v}" for k, v in document.fields.items() if isinstance(v, str | int)]:
-        yield f"<small>{' · '.join(f'<bdi>{_safe(one)}</bdi>' for one in carried)}</small>\n"
+        yield f"<small>{' · '.join(map(_alone, carried))}</small>\n"
     for sentence in document.sentences:
         yield f"<p dir=auto>{''.join(_marked(document, sentence))}</p>\n"
     if document.events:
@@ -134,12 +134,17 @@ def _marked(document: Document, sentence: Sentence) -> Iterator[str]:
 
 
 def _event(event: Event, document: Document) -> str:
-    arguments = (
-        f"{_safe(a.role)}: <bdi>{_safe(document.entities[a.entity].text)}</bdi>"
-        for a in event.arguments
-    )
-    head = f"<bdi>{_safe(event.type)}</bdi> <b><bdi>{_safe(event.text)}</bdi></b> {event.score:.0%}"
+    """A line; every part stands alone, or numbers and Latin labels would be read in one run."""
+    fillers: dict[str, list[str]] = {}
+    for argument in event.arguments:
+        fillers.setdefault(argument.role, []).append(document.entities[argument.entity].text)
+    head = f"{_alone(event.type)} <b>{_alone(event.text)}</b> {_alone(f'{event.score:.0%}')}"
+    arguments = (f"{_alone(role)}: {'، '.join(map(_alone, own))}" for role, own in fillers.items())
     return " · ".join([head, *arguments])
+
+
+def _alone(text: str) -> str:
+    return f"<bdi>{_safe(text)}</bdi>"
 
 
 def _safe(text: str) -> str:
