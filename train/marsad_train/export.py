@@ -6,7 +6,7 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,7 @@ from marsad.errors import MarsadError
 from marsad.evaluate import agreement, evaluate
 from marsad.onnx_encoder import OnnxEncoder
 from marsad.pipeline import Pipeline, load
-from marsad.records import read_records
+from marsad.records import Record, read_records
 from marsad.schema import Schema
 from marsad.tokenise import Tokeniser
 from marsad.words import WordCutter
@@ -55,8 +55,7 @@ def export(run_folder: Path, bundle: Path, *, precision: Precision = "int8") -> 
         raise MarsadError(f"{bundle}: neither empty nor a bundle; nothing was written.")
     run, schema = load_run(run_folder)
     tokeniser, network = load_best(run_folder)
-    sample = sample_batch(tokeniser, WordCutter(run.spelling))
-    torch_encoder = TorchEncoder(network)
+    dev = read_records(Path(run.dev), schema)
     manifest = Manifest(
         name=run.name,
         schema=schema,
@@ -67,19 +66,14 @@ def export(run_folder: Path, bundle: Path, *, precision: Precision = "int8") -> 
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_graphs(network, schema, sample, folder)
-        check_exact(OnnxEncoder(folder, schema, device="cpu"), torch_encoder, sample)
-        if precision == "int8":
-            quantise(folder / MODEL)
-            check_agreement(OnnxEncoder(folder, schema, device="cpu"), torch_encoder, sample)
-        tokeniser.save(folder / TOKENIZER)
+        _write_model(folder, network, tokeniser, manifest, dev if precision == "int8" else None)
         encoder = OnnxEncoder(folder, schema, device="cpu")
-        dev = read_records(Path(run.dev), schema)
         heat = fit_temperatures(manifest, tokeniser, encoder, dev)
         log.info("temperatures: %s", heat)
         manifest = dataclasses.replace(manifest, temperatures=heat, min_score=run.min_score)
         write_manifest(folder, manifest)
-        metrics = _metrics(Pipeline(manifest, tokeniser, torch_encoder), folder, Path(run.dev))
+        metrics = _metrics(Pipeline(manifest, tokeniser, TorchEncoder(network)), folder, dev)
+        metrics["dev"] = Path(run.dev).name
         manifest = dataclasses.replace(manifest, metrics=metrics)
         write_manifest(folder, manifest)
         write_card(folder, manifest)
@@ -90,10 +84,27 @@ def export(run_folder: Path, bundle: Path, *, precision: Precision = "int8") -> 
     log.info("wrote %s: %.1f MB", bundle, sum(f.stat().st_size for f in bundle.iterdir()) / 1e6)
 
 
-def _metrics(network: Pipeline, bundle: Path, dev: Path) -> dict[str, Any]:
+def _write_model(
+    folder: Path,
+    network: Network,
+    tokeniser: Tokeniser,
+    manifest: Manifest,
+    records: Sequence[Record] | None,
+) -> None:
+    """Write the graphs, int8 with ranges as records have them or fp32 without, and the pieces."""
+    cutter, wanted = WordCutter(manifest.spelling), TorchEncoder(network)
+    sample = sample_batch(tokeniser, cutter)
+    write_graphs(network, manifest.schema, sample, folder)
+    check_exact(OnnxEncoder(folder, manifest.schema, device="cpu"), wanted, sample)
+    if records is not None:
+        quantise(folder / MODEL, list(_single_batches(tokeniser, cutter, records)))
+        check_agreement(OnnxEncoder(folder, manifest.schema, device="cpu"), wanted, sample)
+    tokeniser.save(folder / TOKENIZER)
+
+
+def _metrics(network: Pipeline, bundle: Path, records: Sequence[Record]) -> dict[str, Any]:
     """A bundle's figures on the run's dev records, and how far they are from the network's."""
     served = load(bundle, device="cpu")
-    records = read_records(dev, served.manifest.schema)
     texts = [record.text for record in records]
     theirs, ours = list(network.tag(texts)), list(served.tag(texts))
     reports = evaluate(records, ours)
@@ -102,7 +113,7 @@ def _metrics(network: Pipeline, bundle: Path, dev: Path) -> dict[str, Any]:
     log.info("%.2f %% of the dev entities are those that torch finds", 100 * shared)
     for kind, f1 in torch_f1.items():
         log.info("%s F1 %.4f, in torch %.4f", kind, reports[kind].micro.f1, f1)
-    return {"dev": dev.name, "agreement": shared, "torch_f1": torch_f1, **figures(reports)}
+    return {"agreement": shared, "torch_f1": torch_f1, **figures(reports)}
 
 
 def torch_pipeline(run_folder: Path) -> Pipeline:
@@ -121,6 +132,17 @@ def sample_batch(tokeniser: Tokeniser, cutter: WordCutter) -> Batch:
     return tokeniser.batch(
         [tokeniser.spell([word.form for word in cutter(line)]) for line in lines]
     )
+
+
+def _single_batches(
+    tokeniser: Tokeniser, cutter: WordCutter, records: Sequence[Record]
+) -> Iterator[Batch]:
+    """The first window of each record, as a batch of one row: without padding."""
+    for record in records:
+        spelt = tokeniser.spell([word.form for word in cutter(record.text)])
+        windows = tokeniser.windows([len(word) for word in spelt])
+        if windows:
+            yield tokeniser.batch([spelt[windows[0].start : windows[0].end]])
 
 
 def write_graphs(network: Network, schema: Schema, sample: Batch, folder: Path) -> None:

@@ -1,34 +1,51 @@
 """An fp32 graph to int8: whole-number matrix products whose results no other row can change.
 
-ONNX Runtime's own dynamic quantisation scales a batch as a whole, so that a sentence is read a
-little differently beside another. Here each row of activations (a piece's state) has a scale of its
-own, from its lowest value up, and each column of weights. With ``x ≈ low + step * q`` and
-``w ≈ column * v`` in whole numbers q and v,
+Ranges are fixed beforehand, from sentences that the graph reads once: dynamic quantisation would
+scale a batch as a whole, so that a sentence is read a little differently beside another. A few
+channels of a BERT's states are far larger than the others; so each is divided by a factor of its
+own, which the weights take over (SmoothQuant, Xiao et al. 2023):
 
-    x @ w ≈ step * column * (q @ v) + low * sum(column * v)
+    x @ w = (x / factor) @ (factor * w) ≈ step * (q - zero) @ v * column
+
+with q and v in whole numbers, ``step`` of all channels and ``column`` of each column of weights.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+
+from marsad.encode import Batch
 
 ACTIVATION = 255.0  # largest number that an activation becomes
 # Where a processor lacks VNNI, pairs of products are added in 16 bits; seven bits do not overflow.
 WEIGHT = 63.0
 NARROW = 64  # columns; products with fewer (the heads) cost nothing and stay fp32
+SHARES = (1.0, 0.9999, 0.999, 0.99)  # of values that a range may keep; it is the best of these
+ROWS = 8_192  # of an input, that are looked at
+CONTRIB = "com.microsoft"  # the domain of ONNX Runtime's own operators
+
+Floats = NDArray[np.float32]
 
 
-def quantise(path: Path) -> None:
-    """Make a graph's products with constant weights int8 and its embeddings fp16, in place."""
+def quantise(path: Path, sample: Sequence[Batch]) -> None:
+    """Make a graph's products with constant weights int8 and its embeddings fp16, in place.
+
+    Args:
+        path: the graph.
+        sample: what it will read, a sentence each, without padding.
+    """
     model = onnx.load(path)
-    _Quantiser(model.graph).run()
+    _Quantiser(model, sample).run()
+    model.opset_import.append(helper.make_opsetid(CONTRIB, 1))
     onnx.save(model, path)
 
 
-def column_steps(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+def column_steps(weights: Floats) -> Floats:
     """The step of each column with the least squared error: clipping a few outliers may pay."""
     widest = np.maximum(np.abs(weights).max(axis=0), 1e-12) / WEIGHT
     best, least = widest, np.full(weights.shape[1], np.inf)
@@ -40,26 +57,52 @@ def column_steps(weights: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(best, dtype=np.float32)
 
 
+def factors(states: Floats, weights: Floats) -> Floats:
+    """What each channel is divided by: half of the difficulty goes to the weights."""
+    own = np.quantile(np.abs(states), 0.9999, axis=0) + 1e-6
+    theirs = np.abs(weights).max(axis=1) + 1e-6
+    ratio = np.sqrt(own / theirs)
+    return np.asarray(ratio / np.exp(np.log(ratio).mean()), dtype=np.float32)
+
+
+def best_range(states: Floats, weights: Floats) -> tuple[np.float32, np.uint8]:
+    """The step and the zero of states (rows, channels) with the least error in their products."""
+    weight = (weights**2).sum(axis=1)
+    found = []
+    for share in SHARES:
+        low = min(0.0, float(np.quantile(states, 1 - share)))
+        step = max(float(np.quantile(states, share)) - low, 1e-12) / ACTIVATION
+        zero = round(-low / step)
+        whole = np.clip(np.round(states / step) + zero, 0, ACTIVATION)
+        error = float(((((whole - zero) * step - states) ** 2) @ weight).mean())
+        found.append((error, np.float32(step), np.uint8(min(zero, 255))))
+    _, step_, zero_ = min(found, key=lambda one: one[0])
+    return step_, zero_
+
+
 class _Quantiser:
     """Rewrites one graph; an input of several products is quantised once."""
 
-    def __init__(self, graph: onnx.GraphProto) -> None:
-        self.graph = graph
+    def __init__(self, model: onnx.ModelProto, sample: Sequence[Batch]) -> None:
+        self.graph = model.graph
         self.tables = {
-            one.name: one for one in graph.initializer if one.data_type == TensorProto.FLOAT
+            one.name: one for one in self.graph.initializer if one.data_type == TensorProto.FLOAT
         }
-        self.rows: dict[str, tuple[str, str, str]] = {}  # by the name of an input
-        self.nodes: list[onnx.NodeProto] = []
-        self._constant("most", np.array(ACTIVATION, dtype=np.float32))
-        self._constant("tiny", np.array(1e-12, dtype=np.float32))
-        self._constant("last_axis", np.array([-1], dtype=np.int64))
-
-    def run(self) -> None:
-        """Replace every node in turn, and drop the weights that nothing reads any more."""
+        self.products: dict[str, list[onnx.NodeProto]] = {}  # by the name of their input
         for node in self.graph.node:
             table = self.tables.get(node.input[1]) if node.op_type == "MatMul" else None
             if table is not None and len(table.dims) == 2 and table.dims[1] >= NARROW:
-                self._product(node, table)
+                self.products.setdefault(node.input[0], []).append(node)
+        self.states = observe(model, list(self.products), sample)
+        self.factors: dict[str, Floats] = {}
+        self.nodes: list[onnx.NodeProto] = []
+
+    def run(self) -> None:
+        """Replace every node in turn, and drop the weights that nothing reads any more."""
+        products = {node.output[0] for own in self.products.values() for node in own}
+        for node in self.graph.node:
+            if node.output[0] in products:
+                self._product(node)
             elif node.op_type == "Gather" and node.input[0] in self.tables:
                 self._rows_of(node)
             else:
@@ -70,37 +113,33 @@ class _Quantiser:
         self.graph.node.extend(self.nodes)
         self.graph.initializer.extend(kept)
 
-    def _product(self, node: onnx.NodeProto, table: onnx.TensorProto) -> None:
-        values, step, lowest = self._quantised_input(node.input[0])
-        weights = numpy_helper.to_array(table)
+    def _product(self, node: onnx.NodeProto) -> None:
+        states, name = node.input[0], node.output[0]
+        if states not in self.factors:
+            self._quantise_input(states)
+        weights = self._weights(node) * self.factors[states][:, None]
         columns = column_steps(weights)
         whole = np.clip(np.round(weights / columns), -WEIGHT, WEIGHT)
-        name = node.output[0]
         self._constant(f"{name}_weights", whole.astype(np.int8))
-        self._constant(f"{name}_columns", columns.astype(np.float32))
-        self._constant(f"{name}_sums", (whole * columns).sum(axis=0).astype(np.float32))
-        self._add("MatMulInteger", [values, f"{name}_weights"], f"{name}_whole")
-        self._add("Cast", [f"{name}_whole"], f"{name}_float", to=TensorProto.FLOAT)
-        self._add("Mul", [f"{name}_float", f"{name}_columns"], f"{name}_scaled")
-        self._add("Mul", [f"{name}_scaled", step], f"{name}_risen")
-        self._add("Mul", [lowest, f"{name}_sums"], f"{name}_floor")
-        self._add("Add", [f"{name}_risen", f"{name}_floor"], name)
+        self._constant(f"{name}_columns", columns)
+        inputs = [f"{states}_uint8", f"{name}_weights", f"{states}_step", f"{name}_columns"]
+        self._add("MatMulIntegerToFloat", [*inputs, f"{states}_zero"], name, domain=CONTRIB)
 
-    def _quantised_input(self, name: str) -> tuple[str, str, str]:
-        """An input's whole numbers, and each row's step between them and lowest value."""
-        if name not in self.rows:
-            step, lowest, values = f"{name}_step", f"{name}_lowest", f"{name}_uint8"
-            self._add("ReduceMin", [name, "last_axis"], lowest, keepdims=1)
-            self._add("ReduceMax", [name, "last_axis"], f"{name}_highest", keepdims=1)
-            self._add("Sub", [f"{name}_highest", lowest], f"{name}_range")
-            self._add("Max", [f"{name}_range", "tiny"], f"{name}_positive")
-            self._add("Div", [f"{name}_positive", "most"], step)
-            self._add("Sub", [name, lowest], f"{name}_above")
-            self._add("Div", [f"{name}_above", step], f"{name}_steps")
-            self._add("Round", [f"{name}_steps"], f"{name}_rounded")
-            self._add("Cast", [f"{name}_rounded"], values, to=TensorProto.UINT8)
-            self.rows[name] = values, step, lowest
-        return self.rows[name]
+    def _quantise_input(self, name: str) -> None:
+        weights = np.concatenate([self._weights(node) for node in self.products[name]], axis=1)
+        states = self.states.pop(name)
+        self.factors[name] = own = factors(states, weights)
+        step, zero = best_range(states / own, weights * own[:, None])
+        self._constant(f"{name}_inverse", 1 / own)
+        self._constant(f"{name}_step", np.array(step))
+        self._constant(f"{name}_zero", np.array(zero))
+        self._add("Mul", [name, f"{name}_inverse"], f"{name}_even")
+        self._add(
+            "QuantizeLinear", [f"{name}_{k}" for k in ("even", "step", "zero")], f"{name}_uint8"
+        )
+
+    def _weights(self, node: onnx.NodeProto) -> Floats:
+        return np.asarray(numpy_helper.to_array(self.tables[node.input[1]]), dtype=np.float32)
 
     def _rows_of(self, node: onnx.NodeProto) -> None:
         """Store a table that rows are taken from in fp16, and widen only the rows."""
@@ -116,5 +155,22 @@ class _Quantiser:
     def _constant(self, name: str, array: np.ndarray) -> None:
         self.graph.initializer.append(numpy_helper.from_array(array, name))
 
-    def _add(self, kind: str, inputs: list[str], output: str, **attributes: int) -> None:
+    def _add(self, kind: str, inputs: list[str], output: str, **attributes: int | str) -> None:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
+
+
+def observe(
+    model: onnx.ModelProto, names: Sequence[str], sample: Sequence[Batch]
+) -> dict[str, Floats]:
+    """What a graph's inner values (rows, channels) are when it reads a sample."""
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    watched.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
+    session = ort.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
+    kept: dict[str, list[Floats]] = {name: [] for name in names}
+    most = -(-ROWS // max(1, len(sample)))
+    for batch in sample:
+        for name, values in zip(names, session.run(list(names), batch._asdict()), strict=True):
+            rows = values.reshape(-1, values.shape[-1])
+            kept[name].append(rows[:: -(-len(rows) // most)].copy())
+    return {name: np.concatenate(values) for name, values in kept.items()}
