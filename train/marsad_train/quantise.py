@@ -8,6 +8,8 @@ own, which the weights take over (SmoothQuant, Xiao et al. 2023):
     x @ w = (x / factor) @ (factor * w) ≈ step * (q - zero) @ v * column
 
 with q and v in whole numbers, ``step`` of all channels and ``column`` of each column of weights.
+What leaves a GELU is mostly near zero, and far from it in few rows: there each row has a step of
+its own, from its highest value.
 """
 
 from collections.abc import Sequence
@@ -25,7 +27,10 @@ ACTIVATION = 255.0  # largest number that an activation becomes
 # Where a processor lacks VNNI, pairs of products are added in 16 bits; seven bits do not overflow.
 WEIGHT = 63.0
 NARROW = 64  # columns; products with fewer (the heads) cost nothing and stay fp32
-SHARES = (1.0, 0.9999, 0.999, 0.99)  # of values that a range may keep; it is the best of these
+DIFFICULTY = 0.65  # the share of it that the weights take over
+LOWEST = 0.17  # what a GELU falls to, below zero
+BELOW = 16.0  # numbers that are kept for what is below zero, behind a GELU
+SHARES = (1.0, 0.99999, 0.9999, 0.999)  # of values that a range may keep; it is the best of these
 ROWS = 8_192  # of an input, that are looked at
 CONTRIB = "com.microsoft"  # the domain of ONNX Runtime's own operators
 
@@ -58,10 +63,10 @@ def column_steps(weights: Floats) -> Floats:
 
 
 def factors(states: Floats, weights: Floats) -> Floats:
-    """What each channel is divided by: half of the difficulty goes to the weights."""
+    """What each channel is divided by."""
     own = np.quantile(np.abs(states), 0.9999, axis=0) + 1e-6
     theirs = np.abs(weights).max(axis=1) + 1e-6
-    ratio = np.sqrt(own / theirs)
+    ratio = own**DIFFICULTY / theirs ** (1 - DIFFICULTY)
     return np.asarray(ratio / np.exp(np.log(ratio).mean()), dtype=np.float32)
 
 
@@ -94,6 +99,7 @@ class _Quantiser:
             if table is not None and len(table.dims) == 2 and table.dims[1] >= NARROW:
                 self.products.setdefault(node.input[0], []).append(node)
         self.states = observe(model, list(self.products), sample)
+        self.gelus = {node.output[0] for node in self.graph.node if node.op_type == "Gelu"}
         self.factors: dict[str, Floats] = {}
         self.nodes: list[onnx.NodeProto] = []
 
@@ -115,15 +121,19 @@ class _Quantiser:
 
     def _product(self, node: onnx.NodeProto) -> None:
         states, name = node.input[0], node.output[0]
+        by_row = states in self.gelus
         if states not in self.factors:
-            self._quantise_input(states)
+            (self._quantise_rows if by_row else self._quantise_input)(states)
         weights = self._weights(node) * self.factors[states][:, None]
         columns = column_steps(weights)
         whole = np.clip(np.round(weights / columns), -WEIGHT, WEIGHT)
         self._constant(f"{name}_weights", whole.astype(np.int8))
         self._constant(f"{name}_columns", columns)
         inputs = [f"{states}_uint8", f"{name}_weights", f"{states}_step", f"{name}_columns"]
-        self._add("MatMulIntegerToFloat", [*inputs, f"{states}_zero"], name, domain=CONTRIB)
+        product = f"{name}_steps" if by_row else name
+        self._add("MatMulIntegerToFloat", [*inputs, f"{states}_zero"], product, domain=CONTRIB)
+        if by_row:
+            self._add("Div", [product, f"{states}_inverse"], name)
 
     def _quantise_input(self, name: str) -> None:
         weights = np.concatenate([self._weights(node) for node in self.products[name]], axis=1)
@@ -134,9 +144,26 @@ class _Quantiser:
         self._constant(f"{name}_step", np.array(step))
         self._constant(f"{name}_zero", np.array(zero))
         self._add("Mul", [name, f"{name}_inverse"], f"{name}_even")
-        self._add(
-            "QuantizeLinear", [f"{name}_{k}" for k in ("even", "step", "zero")], f"{name}_uint8"
-        )
+        self._quantised(name)
+
+    def _quantise_rows(self, name: str) -> None:
+        """Quantise what leaves a GELU; ``_inverse`` has the steps to a unit of each row."""
+        self.factors[name] = np.ones(self.states.pop(name).shape[1], dtype=np.float32)
+        above = ACTIVATION - BELOW
+        self._constant(f"{name}_least", np.array(LOWEST / BELOW * above, dtype=np.float32))
+        self._constant(f"{name}_above", np.array(above, dtype=np.float32))
+        self._constant(f"{name}_axis", np.array([-1], dtype=np.int64))
+        self._constant(f"{name}_step", np.array(1, dtype=np.float32))
+        self._constant(f"{name}_zero", np.array(BELOW, dtype=np.uint8))
+        self._add("ReduceMax", [name, f"{name}_axis"], f"{name}_highest", keepdims=1)
+        self._add("Max", [f"{name}_highest", f"{name}_least"], f"{name}_most")
+        self._add("Div", [f"{name}_above", f"{name}_most"], f"{name}_inverse")
+        self._add("Mul", [name, f"{name}_inverse"], f"{name}_even")
+        self._quantised(name)
+
+    def _quantised(self, name: str) -> None:
+        inputs = [f"{name}_{part}" for part in ("even", "step", "zero")]
+        self._add("QuantizeLinear", inputs, f"{name}_uint8")
 
     def _weights(self, node: onnx.NodeProto) -> Floats:
         return np.asarray(numpy_helper.to_array(self.tables[node.input[1]]), dtype=np.float32)
