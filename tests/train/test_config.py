@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from marsad.errors import MarsadError
+from marsad.server.settings import read_settings
 from marsad_train.config import Run, read_config, read_schema
 from marsad_train.pretrain import Pretraining
 
@@ -10,6 +11,7 @@ CONFIGS = sorted(Path("configs").glob("*.toml"))
 READERS = {
     "conflict": read_schema,
     "pretrain": lambda path: read_config(Pretraining, path),
+    "serve": lambda path: read_settings(path, {}, {}),
 }
 
 
