@@ -50,8 +50,8 @@ def train(run: Run) -> None:
     schema = read_schema(Path(run.schema))
     cutter = WordCutter(run.spelling)
     dev = read_records(Path(run.dev), schema)
-    if run.start:
-        load_run(Path(run.start))
+    if run.start and load_run(Path(run.start))[1] != schema:
+        raise MarsadError(f"start: {run.start} is of another schema, whose heads fit nothing here.")
     if not any(record.entities is not None for record in dev):
         raise MarsadError(f"{run.dev}: no record has entities; the best epoch is chosen by them.")
     examples = [read_corpus(corpus, i, schema, cutter) for i, corpus in enumerate(run.train)]
@@ -62,7 +62,7 @@ def train(run: Run) -> None:
     tokeniser = Tokeniser(pretrained.tokenizer, run.encoder.window)
     network = Network(pretrained.encoder, schema, run.encoder.dropout, run.encoder.words_after)
     if run.start:
-        _start(network, Path(run.start), schema)
+        _start(network, Path(run.start))
     _describe(folder, pretrained)
     batches = Batches(run, examples, schema, tokeniser)
     trainer = Trainer(network, network.encoder, run.plan, folder)
@@ -97,10 +97,8 @@ def _pretrained(run: Run) -> Pretrained:
     return pretrained
 
 
-def _start(network: Network, earlier: Path, schema: Schema) -> None:
+def _start(network: Network, earlier: Path) -> None:
     """Give a network the best weights of an earlier run."""
-    if load_run(earlier)[1] != schema:
-        raise MarsadError(f"start: {earlier} is of another schema, whose heads fit nothing here.")
     try:
         network.load_state_dict(load_file(earlier / BEST))
     except RuntimeError as error:

@@ -1,7 +1,6 @@
 """Ways to read news that ``bench`` compares: transformers' own pipelines, and Marsad's paths."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -37,7 +36,7 @@ ARABERT_BASE = {
 MARSAD_SMALL = ARABERT_BASE | {"hidden_size": 384, "intermediate_size": 1536}
 TAGS, CLASSES = 17, 4  # of conflict v1
 CORPUS = Path("data/corpus")
-CORES = len(os.sched_getaffinity(0))
+CORES = torch.get_num_threads()  # before anybody sets it: as many as there are
 
 
 @dataclass(frozen=True, slots=True)
