@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -77,19 +78,21 @@ class Server:
     def __init__(self, *settings: str) -> None:
         options = [part for setting in settings for part in ("--set", setting)]
         command = [*MARSAD, "serve", "--port", "0", *options]
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server
+        self._log = tempfile.NamedTemporaryFile()  # noqa: SIM115 - as long as the server
         self._process = subprocess.Popen(command, stderr=self._log)
         self.pid = self._process.pid
         self.port = self._wait()
 
     def _wait(self) -> int:
-        while True:
-            self._log.seek(0)
-            line = self._log.readline()
-            if line.endswith(b"\n"):
-                port: int = json.loads(line)["port"]
-                return port
+        while not (lines := self._lines()):
             time.sleep(0.1)
+        port: int = json.loads(lines[0])["port"]
+        return port
+
+    def _lines(self) -> list[bytes]:
+        """What it has logged, but for a line that is being written."""
+        # Opened anew: to seek in the server's own file would move where the server writes.
+        return Path(self._log.name).read_bytes().split(b"\n")[:-1]
 
     def memory(self) -> float:
         """Resident, in MB."""
@@ -104,8 +107,7 @@ class Server:
 
     def answered(self) -> int:
         """How many requests for texts it says that it answered with 200."""
-        self._log.seek(0)
-        lines = [json.loads(line) for line in self._log if line.startswith(b"{")]
+        lines = [json.loads(line) for line in self._lines()]
         return sum(line.get("path") == "/v1/tag" and line["status"] == 200 for line in lines)
 
 
@@ -124,17 +126,25 @@ def requests() -> list[tuple[bytes, int]]:
 
 
 async def press(port: int, clients: int, seconds: float, *, pause: float = 0) -> Tally:
-    """Ask with so many clients at once for so long; every one waits for its answers."""
+    """Ask with so many clients at once for so long; every one waits for its answers.
+
+    ``pause`` is how long a client rests before each request, in seconds, on average.
+    """
     tally = Tally()
+    chance = random.Random(0)
     end = time.monotonic() + seconds
     waiting: Iterator[tuple[bytes, int]] = itertools.cycle(requests())
 
     async def work() -> None:
         client = Client(port, tally)
+        await rest()
         while time.monotonic() < end and await client.ask(*next(waiting)):
-            if pause:
-                await asyncio.sleep(pause)
+            await rest()
         client.close()
+
+    async def rest() -> None:
+        if pause:
+            await asyncio.sleep(pause * 2 * chance.random())
 
     await asyncio.gather(*(work() for _ in range(clients)))
     return tally

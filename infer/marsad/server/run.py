@@ -2,8 +2,10 @@
 
 import logging
 import signal
+import socket
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from marsad.bundle import EMBEDDED, read_manifest
 from marsad.errors import MarsadError
 from marsad.report import describe
 from marsad.server.app import create_app
+from marsad.server.batching import reading_thread
 from marsad.server.log import write_logs
 from marsad.server.protocol import patient
 from marsad.server.settings import Settings
@@ -30,7 +33,9 @@ def serve(settings: Settings, *, key: str = "") -> None:
         MarsadError: the model or the address cannot be had.
     """
     folder = Path(settings.model) if settings.model else EMBEDDED
-    tagger = pipeline.load(folder, device=settings.device, threads=settings.threads)
+    with reading_thread() as thread:  # whose niceness the threads of the encoder inherit
+        load = partial(pipeline.load, folder, device=settings.device, threads=settings.threads)
+        tagger = thread.submit(load).result()
     app = create_app(tagger.tag, settings, about(folder, settings), key=key)
     write_logs()
     config = _config(app, settings)
@@ -40,6 +45,8 @@ def serve(settings: Settings, *, key: str = "") -> None:
         raise MarsadError(f"{settings.host}:{settings.port}: cannot listen there.") from error
     # uvicorn raises the signal again when it is done, and having finished well is no failure.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # Connections inherit it. Without it an answer's body waits until its head is acknowledged.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listening.listen(config.backlog)  # so that who reads the next line can ask at once
     host, port = listening.getsockname()[:2]
     _log.info("serving", extra={"fields": {"host": host, "port": port, "key": bool(key)}})
