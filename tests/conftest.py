@@ -41,6 +41,7 @@ class LexiconEncoder:
 
     def __init__(self, schema: Schema, tokenizer: Tokenizer) -> None:
         self.schema = schema
+        self.budget = 512
         self.batches: list[Batch] = []
         pieces = tokenizer.get_vocab_size()
         self.entities = np.zeros((pieces, len(schema.entity_tags)), dtype=np.float32)

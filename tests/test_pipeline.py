@@ -176,10 +176,8 @@ def test_progress_counts_the_characters_read(pipeline: Pipeline) -> None:
     assert sum(told) == len("حلب") + len("إدلب حلب")
 
 
-def test_batches_hold_no_more_than_their_budget(
-    pipeline: Pipeline, encoder: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("marsad.read.BUDGET", 40)
+def test_batches_hold_no_more_than_their_budget(pipeline: Pipeline, encoder: Encoder) -> None:
+    encoder.budget = 40
     list(pipeline.tag(["قصفت حلب " * n for n in range(1, 9)]))
     batches: list[Batch] = encoder.batches  # type: ignore[attr-defined]
     assert len(batches) > 2

@@ -5,6 +5,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+# Pieces of a batch: on a CPU, the states of more do not stay in the caches.
+CPU_BUDGET, GPU_BUDGET = 512, 8_192
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
@@ -42,6 +45,8 @@ class Pairs(NamedTuple):
 
 class Encoder(Protocol):
     """Anything that scores: a torch network, an ONNX session, or a test's fake."""
+
+    budget: int  # pieces of a batch, padding included, that it scores fastest
 
     def encode(self, batch: Batch, /) -> Scores:
         """Score every word and every row of a batch."""

@@ -6,10 +6,12 @@ import numpy as np
 import onnxruntime as ort
 
 from marsad.bundle import LINKS, MODEL
-from marsad.encode import Batch, Floats, Pairs, Scores
+from marsad.encode import CPU_BUDGET, GPU_BUDGET, Batch, Floats, Pairs, Scores
 from marsad.errors import MarsadError
 from marsad.schema import Schema
 
+# On a CPU the fused operator takes five times as long as its parts (data/EXPERIMENTS.md).
+SLOW_FUSION = "SkipLayerNormFusion"
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -20,8 +22,10 @@ class OnnxEncoder:
         self, folder: Path, schema: Schema, *, device: str = "auto", threads: int = 0
     ) -> None:
         self.providers = _providers(device)
+        self.budget = CPU_BUDGET if self.providers == ["CPUExecutionProvider"] else GPU_BUDGET
         self._model = _session(folder / MODEL, self.providers, threads)
-        self._links = _session(folder / LINKS, self.providers, threads) if schema.roles else None
+        # One thread: its products are small, and a second pool would spin beside the first.
+        self._links = _session(folder / LINKS, self.providers, 1) if schema.roles else None
         tags = len(schema.entity_tags), len(schema.trigger_tags), len(schema.classes)
         wanted = (*tags, 1 + len(schema.roles)) if schema.roles else tags
         found = tuple(output.shape[-1] for output in self._model.get_outputs()[:3])
@@ -63,7 +67,9 @@ def _session(path: Path, providers: list[str], threads: int) -> ort.InferenceSes
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     try:
-        return ort.InferenceSession(str(path), options, providers=providers)
+        return ort.InferenceSession(
+            str(path), options, providers=providers, disabled_optimizers=[SLOW_FUSION]
+        )
     except Exception as error:  # ONNX Runtime raises classes of its own that share no base
         reason = str(error).splitlines()[0]
         raise MarsadError(f"{path}: ONNX Runtime cannot read it: {reason}") from error

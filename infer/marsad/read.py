@@ -10,7 +10,7 @@ from marsad.decode import Found, Linked, PairTable, best_tags, columns, sigmoid,
 from marsad.encode import Encoder, Floats, Scores
 from marsad.tokenise import Tokeniser, Window
 
-BUDGET = 4_096  # pieces of a batch, padding included
+WORDS = 4_096  # that are decoded at once, padding included
 PAIRS = 2_048  # pairs that are scored at once
 
 Spelt = Sequence[tuple[int, ...]]  # the pieces of each word of a sentence
@@ -49,7 +49,7 @@ class Reader:
         """Read sentences of at least one word each."""
         scores = self._scores(sentences)
         readings: dict[int, Reading] = {}
-        for group in _groups([len(sentence) for sentence in sentences], BUDGET):
+        for group in _groups([len(sentence) for sentence in sentences], WORDS):
             decoded = self._decode([scores[index] for index in group])
             readings.update(zip(group, decoded, strict=True))
         return [readings[index] for index in range(len(sentences))]
@@ -62,7 +62,8 @@ class Reader:
             for window in self._tokeniser.windows([len(word) for word in sentence])
         ]
         parts: list[list[tuple[int, Scores]]] = [[] for _ in sentences]
-        for group in _groups([sum(map(len, row.pieces)) for row in rows], BUDGET):
+        lengths = [sum(map(len, row.pieces)) for row in rows]
+        for group in _groups(lengths, self._encoder.budget):
             chosen = [rows[index] for index in group]
             scores = self._encoder.encode(self._tokeniser.batch([row.pieces for row in chosen]))
             for at, row in enumerate(chosen):

@@ -22,6 +22,8 @@ WRONG = Record("2", TEXT, (), (), (), frozenset())
 class Sure:
     """Finds a place everywhere, at odds of ten to one; counts how often it is asked."""
 
+    budget = 512
+
     def __init__(self, schema: Schema) -> None:
         self.schema, self.asked = schema, 0
 

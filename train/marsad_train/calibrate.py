@@ -22,6 +22,7 @@ class Remembering:
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
+        self.budget = encoder.budget
         self._scores: dict[bytes, Scores] = {}
 
     def encode(self, batch: Batch, /) -> Scores:

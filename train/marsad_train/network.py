@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from marsad.encode import Batch, Floats, Pairs, Scores
+from marsad.encode import CPU_BUDGET, GPU_BUDGET, Batch, Floats, Pairs, Scores
 from marsad.schema import Schema
 
 NEAR = 16  # word distances beyond this look alike
@@ -176,6 +176,7 @@ class TorchEncoder:
     def __init__(self, network: Network) -> None:
         self.network = network.eval()
         self.device = next(network.parameters()).device
+        self.budget = CPU_BUDGET if self.device.type == "cpu" else GPU_BUDGET
 
     @torch.inference_mode()
     def encode(self, batch: Batch, /) -> Scores:

@@ -12,6 +12,7 @@ What leaves a GELU is mostly near zero, and far from it in few rows: there each 
 its own, from its highest value.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from marsad.encode import Batch
+from marsad_train.attention import CONTRIB, PRODUCT, fuse_attention, prune
 
 ACTIVATION = 255.0  # largest number that an activation becomes
 # Where a processor lacks VNNI, pairs of products are added in 16 bits; seven bits do not overflow.
@@ -32,7 +34,6 @@ LOWEST = 0.17  # what a GELU falls to, below zero
 BELOW = 16.0  # numbers that are kept for what is below zero, behind a GELU
 SHARES = (1.0, 0.99999, 0.9999, 0.999)  # of values that a range may keep; it is the best of these
 ROWS = 8_192  # of an input, that are looked at
-CONTRIB = "com.microsoft"  # the domain of ONNX Runtime's own operators
 
 Floats = NDArray[np.float32]
 
@@ -46,6 +47,7 @@ def quantise(path: Path, sample: Sequence[Batch]) -> None:
     """
     model = onnx.load(path)
     _Quantiser(model, sample).run()
+    fuse_attention(model.graph)
     model.opset_import.append(helper.make_opsetid(CONTRIB, 1))
     onnx.save(model, path)
 
@@ -100,24 +102,45 @@ class _Quantiser:
                 self.products.setdefault(node.input[0], []).append(node)
         self.states = observe(model, list(self.products), sample)
         self.gelus = {node.output[0] for node in self.graph.node if node.op_type == "Gelu"}
+        self.sums = self._sums()
         self.factors: dict[str, Floats] = {}
         self.nodes: list[onnx.NodeProto] = []
 
     def run(self) -> None:
         """Replace every node in turn, and drop the weights that nothing reads any more."""
         products = {node.output[0] for own in self.products.values() for node in own}
+        folded = {node.output[0] for node in self.sums.values()}
         for node in self.graph.node:
             if node.output[0] in products:
                 self._product(node)
             elif node.op_type == "Gather" and node.input[0] in self.tables:
                 self._rows_of(node)
-            else:
+            elif node.output[0] not in folded:
                 self.nodes.append(node)
-        used = {name for node in self.nodes for name in node.input}
-        kept = [one for one in self.graph.initializer if one.name in used]
-        del self.graph.node[:], self.graph.initializer[:]
+        del self.graph.node[:]
         self.graph.node.extend(self.nodes)
-        self.graph.initializer.extend(kept)
+        prune(self.graph)
+
+    def _sums(self) -> dict[str, onnx.NodeProto]:
+        """What adds a constant to a product and alone reads it, by the product's name.
+
+        Not behind GELUs: there the constant comes after the steps of the rows.
+        """
+        readers = Counter(name for node in self.graph.node for name in node.input)
+        columns = {
+            node.output[0]: list(self.tables[node.input[1]].dims[1:])
+            for states, own in self.products.items()
+            for node in own
+            if states not in self.gelus
+        }
+        return {
+            node.input[0]: node
+            for node in self.graph.node
+            if node.op_type == "Add"
+            and node.input[1] in self.tables
+            and columns.get(node.input[0]) == list(self.tables[node.input[1]].dims)
+            and readers[node.input[0]] == 1
+        }
 
     def _product(self, node: onnx.NodeProto) -> None:
         states, name = node.input[0], node.output[0]
@@ -130,8 +153,13 @@ class _Quantiser:
         self._constant(f"{name}_weights", whole.astype(np.int8))
         self._constant(f"{name}_columns", columns)
         inputs = [f"{states}_uint8", f"{name}_weights", f"{states}_step", f"{name}_columns"]
-        product = f"{name}_steps" if by_row else name
-        self._add("MatMulIntegerToFloat", [*inputs, f"{states}_zero"], product, domain=CONTRIB)
+        inputs.append(f"{states}_zero")
+        if sum_ := self.sums.get(name):
+            inputs += ["", sum_.input[1]]
+            product = sum_.output[0]
+        else:
+            product = f"{name}_steps" if by_row else name
+        self._add(PRODUCT, inputs, product, domain=CONTRIB)
         if by_row:
             self._add("Div", [product, f"{states}_inverse"], name)
 
