@@ -1,6 +1,7 @@
 """A small world for tests: the real schema, and an encoder that looks words up in a lexicon."""
 
 import tomllib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,9 @@ class LexiconEncoder:
             classes[seen, column] = 5.0
         states = words[..., None].astype(np.float32)
         return Scores(self.entities[words], self.triggers[words], classes, states)
+
+    def encode_all(self, batches: Sequence[Batch], /) -> Iterator[Scores]:
+        return map(self.encode, batches)
 
     def link(self, states: Floats, pairs: Pairs, /) -> Floats:
         roles = tuple(self.schema.roles)

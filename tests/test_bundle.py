@@ -3,10 +3,14 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from marsad import onnx_encoder
 from marsad.bundle import EMBEDDED, MANIFEST, MODEL, TOKENIZER, read_manifest, write_manifest
+from marsad.encode import Batch
 from marsad.errors import MarsadError
+from marsad.onnx_encoder import OnnxEncoder
 from marsad.pipeline import Pipeline, load
 from marsad.schema import Document, Schema
 
@@ -107,3 +111,29 @@ def test_a_broken_file_is_named(bundle: Path, name: str, message: str) -> None:
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(MarsadError, match="device 'tpu': wanted one of auto, cpu, cuda"):
         load(device="tpu")
+
+
+@pytest.mark.parametrize(
+    ("quota", "most"), [("max 100000", 99), ("100000 100000", 1), ("50000 100000", 1), ("?", 99)]
+)
+def test_no_more_threads_than_a_cgroup_grants(
+    quota: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cpu.max"
+    file.write_text(quota, encoding="ascii")
+    monkeypatch.setattr(onnx_encoder, "CGROUP", file)
+    assert 1 <= onnx_encoder.cores() <= most
+    monkeypatch.setattr(onnx_encoder, "CGROUP", tmp_path / "missing")
+    assert onnx_encoder.cores() >= 1
+
+
+def test_batches_come_out_as_each_does_alone_in_order() -> None:
+    schema = read_manifest(EMBEDDED).schema
+    encoder = OnnxEncoder(EMBEDDED, schema, device="cpu", threads=2)
+    batches = [
+        Batch(np.array([[0, n, n + 1, 2]]), np.ones((1, 4), dtype=np.int64), np.array([[1, 2]]))
+        for n in range(10, 20)
+    ]
+    for batch, scores in zip(batches, encoder.encode_all(batches), strict=True):
+        alone = encoder.encode(batch)
+        assert np.allclose(scores.entities, alone.entities, atol=1e-4)

@@ -1,5 +1,6 @@
 """What goes into an encoder and what comes out: arrays, and the protocol in between."""
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -50,6 +51,10 @@ class Encoder(Protocol):
 
     def encode(self, batch: Batch, /) -> Scores:
         """Score every word and every row of a batch."""
+        ...
+
+    def encode_all(self, batches: Sequence[Batch], /) -> Iterator[Scores]:
+        """Score batches, in order; all may be begun before the first is asked for."""
         ...
 
     def link(self, states: Floats, pairs: Pairs, /) -> Floats:

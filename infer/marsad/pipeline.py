@@ -7,13 +7,13 @@ from typing import NamedTuple
 from marsad.bundle import EMBEDDED, Manifest, read_manifest, read_tokenizer
 from marsad.encode import Encoder
 from marsad.onnx_encoder import OnnxEncoder
-from marsad.read import Reader, Reading, Spelt
+from marsad.read import Begun, Reader, Reading, Spelt
 from marsad.schema import Argument, Document, Entity, Event, Sentence
 from marsad.sentences import split_sentences
 from marsad.tokenise import Tokeniser
 from marsad.words import Word, WordCutter
 
-CHUNK = 16_384  # pieces of text that are under way at once
+CHUNK = 8_192  # pieces of text that are read together; two such are under way
 
 Progress = Callable[[int], None]
 
@@ -46,8 +46,8 @@ class Pipeline:
         ``progress`` is told the number of characters read since it was last told.
         """
         sentences: list[tuple[Task, Reading]] = []
-        for chunk in _chunks(self._tasks(texts)):
-            readings = iter(self._reader([task.spelt for task in chunk if task.words]))
+        for chunk, found in self._read(texts):
+            readings = iter(found)
             for task in chunk:
                 if task.words:
                     sentences.append((task, next(readings)))
@@ -56,6 +56,17 @@ class Pipeline:
                     sentences = []
             if progress:
                 progress(sum(_characters(task) for task in chunk))
+
+    def _read(self, texts: Iterable[str]) -> Iterator[tuple[list[Task], list[Reading]]]:
+        """Read chunk after chunk; while one is being scored, the next is cut and spelt."""
+        before: tuple[list[Task], Begun] | None = None
+        for chunk in _chunks(self._tasks(texts)):
+            begun = self._reader.begin([task.spelt for task in chunk if task.words])
+            if before:
+                yield before[0], self._reader.finish(before[1])
+            before = chunk, begun
+        if before:
+            yield before[0], self._reader.finish(before[1])
 
     def _tasks(self, texts: Iterable[str]) -> Iterator[Task]:
         for text in texts:

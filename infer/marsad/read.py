@@ -33,6 +33,14 @@ class Row(NamedTuple):
     pieces: Spelt
 
 
+class Begun(NamedTuple):
+    """Sentences that are being scored."""
+
+    words: list[int]  # in each
+    groups: list[list[Row]]  # the rows of each batch
+    scores: Iterator[Scores]  # of each batch
+
+
 class Reader:
     """Reads sentences with an encoder, whatever the batches they happen to be computed in."""
 
@@ -45,30 +53,28 @@ class Reader:
         schema = manifest.schema
         self._category = [schema.classes.index(category) for category in schema.events.values()]
 
-    def __call__(self, sentences: Sequence[Spelt]) -> list[Reading]:
-        """Read sentences of at least one word each."""
-        scores = self._scores(sentences)
-        readings: dict[int, Reading] = {}
-        for group in _groups([len(sentence) for sentence in sentences], WORDS):
-            decoded = self._decode([scores[index] for index in group])
-            readings.update(zip(group, decoded, strict=True))
-        return [readings[index] for index in range(len(sentences))]
-
-    def _scores(self, sentences: Sequence[Spelt]) -> list[Scores]:
-        """The scores of each sentence as one row of (words, …), joined from its windows."""
+    def begin(self, sentences: Sequence[Spelt]) -> Begun:
+        """Have sentences of at least one word each scored, perhaps while the caller goes on."""
         rows = [
             Row(index, window, sentence[window.start : window.end])
             for index, sentence in enumerate(sentences)
             for window in self._tokeniser.windows([len(word) for word in sentence])
         ]
-        parts: list[list[tuple[int, Scores]]] = [[] for _ in sentences]
         lengths = [sum(map(len, row.pieces)) for row in rows]
-        for group in _groups(lengths, self._encoder.budget):
-            chosen = [rows[index] for index in group]
-            scores = self._encoder.encode(self._tokeniser.batch([row.pieces for row in chosen]))
-            for at, row in enumerate(chosen):
-                parts[row.sentence].append((row.window.start, _kept(scores, at, row.window)))
-        return [_joined([part for _, part in sorted(own, key=lambda p: p[0])]) for own in parts]
+        groups = [
+            [rows[index] for index in group] for group in _groups(lengths, self._encoder.budget)
+        ]
+        batches = [self._tokeniser.batch([row.pieces for row in group]) for group in groups]
+        return Begun([len(s) for s in sentences], groups, self._encoder.encode_all(batches))
+
+    def finish(self, begun: Begun) -> list[Reading]:
+        """Wait for the scores of sentences, and decode them."""
+        scores = _of_sentences(begun)
+        readings: dict[int, Reading] = {}
+        for group in _groups(begun.words, WORDS):
+            decoded = self._decode([scores[index] for index in group])
+            readings.update(zip(group, decoded, strict=True))
+        return [readings[index] for index in range(len(scores))]
 
     def _decode(self, scores: Sequence[Scores]) -> Iterator[Reading]:
         heat = self.temperatures
@@ -148,6 +154,15 @@ def _groups(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         group.append(index)
     if group:
         yield group
+
+
+def _of_sentences(begun: Begun) -> list[Scores]:
+    """The scores of each sentence as one row of (words, …), joined from its windows."""
+    parts: list[list[tuple[int, Scores]]] = [[] for _ in begun.words]
+    for group, scores in zip(begun.groups, begun.scores, strict=True):
+        for at, row in enumerate(group):
+            parts[row.sentence].append((row.window.start, _kept(scores, at, row.window)))
+    return [_joined([part for _, part in sorted(own, key=lambda p: p[0])]) for own in parts]
 
 
 def _kept(scores: Scores, row: int, window: Window) -> Scores:

@@ -1,6 +1,6 @@
 """Temperatures with which the scores of a bundle say how often they are right."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +31,10 @@ class Remembering:
         if key not in self._scores:
             self._scores[key] = self.encoder.encode(batch)
         return self._scores[key]
+
+    def encode_all(self, batches: Sequence[Batch], /) -> Iterator[Scores]:
+        """Score batches, in order."""
+        return map(self.encode, batches)
 
     def link(self, states: Floats, pairs: Pairs, /) -> Floats:
         """Score pairs; these are few, and are computed each time."""

@@ -1,6 +1,7 @@
 """One encoder with four heads: entity tags, trigger tags, sentence classes, argument roles."""
 
 import warnings
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -183,6 +184,10 @@ class TorchEncoder:
         """Score every word and every row of a batch."""
         outputs = self.network(*(torch.from_numpy(array).to(self.device) for array in batch))
         return Scores(*(_array(tensor) for tensor in outputs))
+
+    def encode_all(self, batches: Sequence[Batch], /) -> Iterator[Scores]:
+        """Score batches, in order."""
+        return map(self.encode, batches)
 
     @torch.inference_mode()
     def link(self, states: Floats, pairs: Pairs, /) -> Floats:
