@@ -1,3 +1,4 @@
+import gzip
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -83,6 +84,35 @@ def test_every_document_is_a_result_or_an_entry_of_the_error_file(run: Run) -> N
     errors = [json.loads(s) for s in Path("o.jsonl.errors.jsonl").read_text().splitlines()]
     assert [(e["id"], e["place"]) for e in errors] == [(None, "n/a.jsonl:8"), (None, "n/b.txt")]
     assert errors[1]["reason"] == "the file is empty."
+
+
+def test_what_is_broken_in_a_folder_is_named_and_the_rest_is_done(run: Run) -> None:
+    put_news()
+    with gzip.open("n/cut.jsonl.gz", "wt", encoding="utf-8") as out:
+        out.writelines(f"{json.dumps({'id': f'g{n}', 'text': TEXT * n})}\n" for n in range(1, 99))
+    whole = Path("n/cut.jsonl.gz").read_bytes()
+    Path("n/cut.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    os.symlink("..", "n/loop")
+    os.symlink("gone.txt", "n/unreadable.txt")
+    Path("n/table.csv").write_text("id,body\n1,نص\n", encoding="utf-8")
+    Path("n/binary.txt").write_bytes(b"\x7fELF\x00\x01\x02\x00" * 64)
+    result = run("n", "-o", "o.jsonl")
+    assert result.exit_code == 1
+    errors = [json.loads(s) for s in Path("o.jsonl.errors.jsonl").read_text().splitlines()]
+    reasons = {error["place"]: error["reason"] for error in errors}
+    assert reasons.pop("n/a.jsonl:8")
+    for place, reason in {
+        "n/b.txt": "empty",
+        "n/binary.txt": "no text",
+        "n/cut.jsonl.gz": "ended before",
+        "n/loop/n": "a link back",
+        "n/table.csv": 'no column "text"',
+        "n/unreadable.txt": "No such file",
+    }.items():
+        assert reason in reasons.pop(place)
+    assert not reasons
+    tagged = len(Path("o.jsonl").read_text().splitlines())
+    assert f"tagged: {tagged}, failed: {len(errors)}, " in result.stderr
 
 
 def test_a_kill_between_the_last_steps_is_taken_up(
