@@ -133,7 +133,7 @@ def load(folder: str | Path | None = None, *, device: str = "auto", threads: int
     Args:
         folder: a bundle, as ``marsad-train export`` writes it.
         device: "cpu", "cuda", or "auto": CUDA when there.
-        threads: of a matrix product; 0: one for each core.
+        threads: of the model; 0: one for each core that this process may use.
 
     Raises:
         MarsadError: the folder is no bundle, or one that this version does not understand.

@@ -1,6 +1,7 @@
 """A whole run of ``configs/arabert.toml`` on a tiny BERT with a vocabulary like AraBERT's."""
 
 import json
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,22 @@ def test_an_encoder_must_have_layers_below_and_above(
 ) -> None:
     with pytest.raises(MarsadError, match=r"encoder\.words_after: found 9"):
         learn.train(configured(records, tiny_bert, tmp_path / "run", "encoder.words_after=9"))
+
+
+def test_an_epoch_is_kept_with_a_share_of_the_one_before(
+    records: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rising = count()
+    monkeypatch.setattr(learn, "goodness", lambda reports: float(next(rising)))
+    plain, mixed = tmp_path / "plain", tmp_path / "mixed"
+    for folder, average in ((plain, 0), (mixed, 0.25)):
+        learn.train(configured(records, tiny_bert, folder, "epochs=3", f"average={average}"))
+    last, before = (load_file(mixed / learn.EPOCH.format(n)) for n in (3, 2))
+    best = load_file(mixed / learn.BEST)
+    name = "entities.weight"
+    assert torch.allclose(best[name], 0.75 * last[name] + 0.25 * before[name], atol=1e-6)
+    assert torch.equal(last[name], load_file(plain / learn.BEST)[name])  # training saw no mean
+    assert not (mixed / learn.EPOCH.format(1)).exists()
 
 
 def test_a_run_goes_on_from_another(

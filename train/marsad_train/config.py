@@ -53,6 +53,7 @@ class Run:
     weights: Weights = field(default_factory=Weights)
     variation: Variation = field(default_factory=Variation)
     epochs: int = 8
+    average: float = 0.0  # share that the epoch before has in the weights that an epoch is kept as
     batch_size: int = 8  # sentences
     min_score: float = 0.5  # of the bundle: calibrated, what is likelier wrong is not reported
     licence: str = ""
@@ -60,6 +61,8 @@ class Run:
 
     def __post_init__(self) -> None:
         """Refuse numbers with which there is nothing to do."""
+        if not 0 <= self.average < 1:
+            raise MarsadError(f"average: found {self.average}, wanted a share from 0 to below 1.")
         for name, value in {
             "epochs": self.epochs,
             "batch_size": self.batch_size,

@@ -6,7 +6,8 @@ import json
 import logging
 import math
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from marsad_train.network import Network, Outputs, TorchEncoder
 log = logging.getLogger(__name__)
 ORIGIN = "origin.json"
 BEST = "best.safetensors"
+EPOCH = "epoch{}.safetensors"  # kept of the last two epochs, where they are averaged
 FIGURES = "figures.jsonl"
 ENCODER = "encoder"
 
@@ -69,15 +71,16 @@ def train(run: Run) -> None:
     manifest = Manifest(
         name=run.name, schema=schema, spelling=run.spelling, window=run.encoder.window
     )
-    steps = math.ceil(len(batches) / run.plan.accumulate)
-    ends = [math.ceil(end / run.plan.accumulate) for end in batches.ends]
+    steps, *ends = (math.ceil(n / run.plan.accumulate) for n in (len(batches), *batches.ends))
     log.info("%d sentences, %d batches", sum(map(len, examples)), len(batches))
     for done, loss in trainer.run(steps, Learner(trainer, batches, run.weights)):
         if done % 50 == 0:
             log.info("step %d of %d: loss %.3f", done, steps, loss)
         if done in ends:
-            pipeline = Pipeline(manifest, tokeniser, TorchEncoder(network))
-            _keep(folder, network, 1 + ends.index(done), score(pipeline, dev))
+            epoch = 1 + ends.index(done)
+            with _averaged(network, folder, epoch, run.average):
+                read = Pipeline(manifest, tokeniser, TorchEncoder(network))
+                _keep(folder, network, epoch, score(read, dev))
 
 
 def _pretrained(run: Run) -> Pretrained:
@@ -185,6 +188,25 @@ def _origin() -> dict[str, str]:
     except (OSError, subprocess.CalledProcessError):
         commit = ""
     return {"commit": commit, "torch": torch.__version__, "transformers": transformers.__version__}
+
+
+@contextmanager
+def _averaged(network: Network, folder: Path, epoch: int, share: float) -> Iterator[None]:
+    """For a while, give a network's weights to a share those of the epoch before."""
+    if not share:
+        yield
+        return
+    own = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    # By number, since a resumed run may come here again.
+    checkpoint.write_tensors(folder / EPOCH.format(epoch), own, epoch)
+    folder.joinpath(EPOCH.format(epoch - 2)).unlink(missing_ok=True)
+    before = folder / EPOCH.format(epoch - 1)
+    if before.exists():
+        earlier = load_file(before)
+        for name, weights in network.named_parameters():
+            weights.data.lerp_(earlier[name].to(weights.device), share)
+    yield
+    network.load_state_dict(own)
 
 
 def _keep(folder: Path, network: Network, epoch: int, reports: dict[str, Report]) -> None:

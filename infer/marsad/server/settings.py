@@ -21,7 +21,7 @@ class Settings:
     port: int = 8000
     model: str = ""  # a bundle; empty: Marsad's own
     device: str = "auto"
-    threads: int = 0  # of a matrix product; 0: one for each core
+    threads: int = 0  # of the model; 0: one for each core
     max_body_bytes: int = 1_048_576
     max_documents: int = 256  # in a request
     max_words: int = 20_000  # and punctuation marks, in a request
