@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +26,14 @@ class OnnxEncoder:
         self, folder: Path, schema: Schema, *, device: str = "auto", threads: int = 0
     ) -> None:
         self.providers = _providers(device)
-        self._path = folder / MODEL
-        self._threads = threads or cores()
+        threads = threads or cores()
         self.budget = CPU_BUDGET if self.providers == ["CPUExecutionProvider"] else GPU_BUDGET
-        self._model = _session(self._path, self.providers, self._threads)
+        self._model = _session(folder / MODEL, self.providers, threads)
+        # A session of one thread, which as many run at once.
+        several = threads > 1 and self.budget == CPU_BUDGET
+        self._single = _session(folder / MODEL, self.providers, 1) if several else None
+        self._pool = ThreadPoolExecutor(threads, "encoder")
+        self._warm_up(threads)
         # One thread: its products are small, and a second pool would spin beside the first.
         self._links = _session(folder / LINKS, self.providers, 1) if schema.roles else None
         tags = len(schema.entity_tags), len(schema.trigger_tags), len(schema.classes)
@@ -50,15 +53,17 @@ class OnnxEncoder:
 
     def encode_all(self, batches: Sequence[Batch], /) -> Iterator[Scores]:
         """Score batches, in order: on a CPU each in a thread, which beats sharing its products."""
-        if len(batches) < 2 or self._threads == 1 or self.budget == GPU_BUDGET:
+        single = self._single
+        if single is None or len(batches) < 2:
             return map(self.encode, batches)
-        session, pool = self._parallel
-        return pool.map(lambda batch: Scores(*session.run(None, batch._asdict())), batches)
+        return self._pool.map(lambda batch: Scores(*single.run(None, batch._asdict())), batches)
 
-    @cached_property
-    def _parallel(self) -> tuple[ort.InferenceSession, ThreadPoolExecutor]:
-        """A session of one thread, to be run in as many as there are."""
-        return _session(self._path, self.providers, 1), ThreadPoolExecutor(self._threads, "encoder")
+    def _warm_up(self, threads: int) -> None:
+        """Begin every thread here, whose priority it inherits, and reach every kernel once."""
+        batch = Batch(*np.ones((3, 1, 8), dtype=np.int64))
+        self.encode(batch)
+        for _ in self.encode_all([batch] * 4 * threads):
+            pass
 
     def link(self, states: Floats, pairs: Pairs, /) -> Floats:
         """Score each pair for "no role" and every role."""

@@ -214,6 +214,7 @@ def load(clients: int, seconds: float) -> bool:
 def overload(clients: int) -> bool:
     """Ask a server of a short queue for more than it takes: refusals come at once."""
     server = Server("queue_words=2000", "max_words=2000")
+    asyncio.run(press(server.port, 1, 2))  # a server that has just begun is slower
     tally = asyncio.run(press(server.port, clients, 10, pause=0.2))
     show(tally, 10, "overload")
     server.tell_to_end()

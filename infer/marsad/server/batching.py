@@ -7,7 +7,6 @@ while it is busy are the next batch.
 import asyncio
 import logging
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +23,6 @@ from marsad.server.settings import Settings
 Tag = Callable[[Sequence[str]], Iterable[Document]]
 
 SLOWEST_RETRY = 60  # seconds
-NICENESS = 10
 
 _log = logging.getLogger(__name__)
 
@@ -50,12 +48,6 @@ class Job:
 Batch = list[tuple[Job, int]]
 
 
-def reading_thread() -> ThreadPoolExecutor:
-    """Make a thread that gives way to the one that talks to clients, as do those that it starts."""
-    # On Linux a thread's niceness is its own.
-    return ThreadPoolExecutor(1, "reader", initializer=os.nice, initargs=(NICENESS,))
-
-
 class Batcher:
     """Reads jobs in turns, a document of each, in batches of a bounded number of words."""
 
@@ -68,7 +60,8 @@ class Batcher:
         self._requests = 0  # being received, or waiting
         self._words = 0  # accepted and not answered
         self._speed = 2_000.0  # words a second, lately
-        self._thread = reading_thread()  # only one: the pipeline need not be safe for two
+        # A thread of its own, and only one: the pipeline need not be safe for two.
+        self._thread = ThreadPoolExecutor(1, "reader")
 
     @contextmanager
     def admitted(self) -> Iterator[None]:

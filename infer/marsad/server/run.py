@@ -1,9 +1,13 @@
 """``marsad serve``: the model, the app and uvicorn, until a signal comes."""
 
+import gc
 import logging
+import os
 import signal
 import socket
+import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,11 +20,11 @@ from marsad.bundle import EMBEDDED, read_manifest
 from marsad.errors import MarsadError
 from marsad.report import describe
 from marsad.server.app import create_app
-from marsad.server.batching import reading_thread
 from marsad.server.log import write_logs
 from marsad.server.protocol import patient
 from marsad.server.settings import Settings
 
+NICENESS = 10
 LIMITS = ("max_body_bytes", "max_documents", "max_words", "max_requests", "queue_words")
 
 _log = logging.getLogger(__name__)
@@ -33,7 +37,9 @@ def serve(settings: Settings, *, key: str = "") -> None:
         MarsadError: the model or the address cannot be had.
     """
     folder = Path(settings.model) if settings.model else EMBEDDED
-    with reading_thread() as thread:  # whose niceness the threads of the encoder inherit
+    # The encoder's threads inherit the niceness of this one (on Linux each has its own), so that
+    # they give way to those that answer clients.
+    with ThreadPoolExecutor(1, initializer=os.nice, initargs=(NICENESS,)) as thread:
         load = partial(pipeline.load, folder, device=settings.device, threads=settings.threads)
         tagger = thread.submit(load).result()
     app = create_app(tagger.tag, settings, about(folder, settings), key=key)
@@ -50,6 +56,8 @@ def serve(settings: Settings, *, key: str = "") -> None:
     listening.listen(config.backlog)  # so that who reads the next line can ask at once
     host, port = listening.getsockname()[:2]
     _log.info("serving", extra={"fields": {"host": host, "port": port, "key": bool(key)}})
+    sys.setswitchinterval(0.001)  # seconds: let in who answers clients while texts are decoded
+    gc.freeze()  # what is here stays: no collection need look at it while clients wait
     uvicorn.Server(config).run([listening])
     _log.info("ended")
 
