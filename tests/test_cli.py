@@ -24,9 +24,11 @@ from marsad.schema import Document, Schema
 Run = Callable[..., Result]
 TEXT = "قصفت قوات النظام بلدة في إدلب أمس"
 
-# A program of its own, as ``marsad`` is, but with a pipeline that needs no model.
+# A program of its own, as ``marsad`` is, but with a pipeline that needs no model. Tests that run in
+# the background of a shell ignore interrupts, and so would their children.
 PROGRAM = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from marsad import pipeline
 from marsad.schema import Document
 
