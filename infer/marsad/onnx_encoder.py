@@ -33,7 +33,6 @@ class OnnxEncoder:
         several = threads > 1 and self.budget == CPU_BUDGET
         self._single = _session(folder / MODEL, self.providers, 1) if several else None
         self._pool = ThreadPoolExecutor(threads, "encoder")
-        self._warm_up(threads)
         # One thread: its products are small, and a second pool would spin beside the first.
         self._links = _session(folder / LINKS, self.providers, 1) if schema.roles else None
         tags = len(schema.entity_tags), len(schema.trigger_tags), len(schema.classes)
@@ -46,6 +45,7 @@ class OnnxEncoder:
                 f"{folder}: has {found} entity tags, trigger tags, classes and roles, "
                 f"but its schema {schema.name!r} has {wanted}."
             )
+        self._warm_up(threads)
 
     def encode(self, batch: Batch, /) -> Scores:
         """Score every word and every row of a batch."""
