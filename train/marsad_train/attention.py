@@ -67,14 +67,14 @@ class _Fuser:
             self._before(name, "Transpose", "Reshape", PRODUCT)
             for name in (*matching.input, found[0].input[1])
         ]
-        if not mask or not all(parts):
+        if not mask or not all(parts) or scaling.input[1] not in self.constants:
             return
         products = [part[-1] for part in parts]
         width = self._array(products[0].input[WEIGHTS]).shape[1]
-        heads = round(width * float(self._array(scaling.input[1])) ** 2)  # it is head width ** -½
-        if len({one.input[STATES] for one in products}) > 1 or any(
-            len(p.input) < 7 for p in products
-        ):
+        heads = width * float(self._array(scaling.input[1])) ** 2  # it is head width ** -½
+        whole = abs(heads - round(heads)) < 1e-3
+        shared = len({one.input[STATES] for one in products}) == 1
+        if not whole or not shared or any(len(one.input) <= BIAS for one in products):
             return
         name = found[-1].output[0]
         kept = mask[-1].input[1]  # 1 for what may be looked at, (rows, 1, 1, pieces)
@@ -92,7 +92,7 @@ class _Fuser:
             first.input[ZERO],
         ]
         found[-1].output[0] = f"{name}_before"  # which nothing reads any more
-        yield helper.make_node("QAttention", inputs, [name], domain=CONTRIB, num_heads=heads)
+        yield helper.make_node("QAttention", inputs, [name], domain=CONTRIB, num_heads=round(heads))
 
     def _mask(self, name: str) -> Iterator[onnx.NodeProto]:
         shape = numpy_helper.from_array(np.array([0, -1], dtype=np.int64), f"{name}_shape")
