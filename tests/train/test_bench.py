@@ -1,7 +1,8 @@
 import pytest
 
 from marsad_train import bench, ways
-from marsad_train.bench import Figures, table
+from marsad_train.bench import Figures, lengths_table, table
+from marsad_train.ways import Alone
 
 TINY = {
     "hidden_size": 32,
@@ -23,7 +24,7 @@ def test_every_way_is_measured_on_the_same_texts(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(bench, "ARABERT_BASE", TINY)
     monkeypatch.setattr(bench, "MARSAD_SMALL", TINY)
     monkeypatch.setattr(bench, "articles", lambda: ways.articles()[:4])
-    monkeypatch.setattr(bench, "_alone", lambda _way, _texts: (1.0, 100.0))
+    monkeypatch.setattr(bench, "alone", lambda _way, _texts: Alone(1.0, 2.0, 100.0))
     figures = bench.bench(None, None, rounds=2)
     assert [*figures] == [
         "two AraBERT-base pipelines, 2 at once",
@@ -42,9 +43,22 @@ def test_every_way_is_measured_on_the_same_texts(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_process_of_its_own_tells_memory_and_start() -> None:
-    start, memory = bench._alone(ways.marsad_way("Marsad", None), ways.articles()[:1])
-    assert start > 0.1
-    assert 50 < memory < 2_000
+    own = ways.alone(ways.marsad_way("Marsad", None), ways.articles()[:1])
+    assert own.start > 0.1
+    assert own.reading > 0
+    assert 50 < own.memory < 600  # torch alone, which must not be there, would make it more
+
+
+def test_documents_of_every_length_hold_as_many_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "LENGTHS", (10, 1_000, 20_000))
+    monkeypatch.setattr(
+        bench, "alone", lambda _way, texts: Alone(1.0, len("".join(texts).split()) / 100, 1.0)
+    )
+    found = bench.lengths()
+    assert {own.reading for own in found.values()} == {200.0}
+    assert [*lengths_table(found)][2:] == [
+        "| 10 | 100 | 1 |", "| 1,000 | 100 | 1 |", "| 20,000 | 100 | 1 |"
+    ]  # fmt: skip
 
 
 def test_figures_say_how_much_faster_than_the_first() -> None:

@@ -4,13 +4,11 @@ All ways read the same articles in one process, in turns, so that what else the 
 on all of them. Memory and starting are measured in a process of each one's own.
 """
 
-import multiprocessing
-import resource
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +16,14 @@ import onnxruntime as ort
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from marsad_train.ways import (
+from marsad_train.torch_ways import (
     ARABERT_BASE,
     CORES,
     MARSAD_SMALL,
-    Found,
-    Read,
-    Way,
-    articles,
-    marsad_way,
-    sentences_of,
     torch_way,
     transformers_way,
 )
+from marsad_train.ways import Alone, Found, Read, Way, alone, articles, marsad_way, sentences_of
 
 BATCHES = (1, 8, 32)
 COLUMNS = (
@@ -46,6 +39,7 @@ COLUMNS = (
 )
 FEW = 4  # articles, to find the best batch size on
 SINGLE = 60  # sentences, and a quarter as many articles, that are read one by one
+LENGTHS = (1_000, 10_000, 100_000)  # words of a document; each time 100,000 in all
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,7 +51,7 @@ class Figures:
     words: float = 0.0  # a second
     sentence: dict[str, tuple[float, float]] = field(default_factory=dict)  # by cores: p50, p95
     article: dict[str, tuple[float, float]] = field(default_factory=dict)
-    start: float = 0.0  # from the start of a process to its first answer; all import torch here
+    start: float = 0.0  # from the start of a process to its first answer
     memory: float = 0.0  # MB, the most of a process that reads all articles
     agreement: float | None = None  # share of entities that the reference finds, too
 
@@ -81,8 +75,22 @@ def bench(run: Path | None, fp32: Path | None, *, rounds: int = 3) -> dict[str, 
     for way in ways:
         _latency(way, texts, figures[way.name])
     for way in ways:
-        figures[way.name].start, figures[way.name].memory = _alone(way, texts)
+        figures[way.name].start, _, figures[way.name].memory = alone(way, texts)
     return figures
+
+
+def lengths() -> dict[int, Alone]:
+    """Read as many words in documents of each length, as Marsad comes, each time alone."""
+    words = re.findall(r"\S+\s*", "\n".join(articles()) + "\n")
+    most = max(LENGTHS)
+    words *= -(-most // len(words))
+    return {
+        length: alone(
+            marsad_way("Marsad", None),
+            ["".join(words[at : at + length]) for at in range(0, most, length)],
+        )
+        for length in LENGTHS
+    }
 
 
 def _ways(run: Path | None, fp32: Path | None, texts: Sequence[str]) -> Iterator[Way]:
@@ -145,37 +153,6 @@ def _agreement(ours: Sequence[Found], theirs: Sequence[Found]) -> float:
     return shared / max(1, sum(len(a | b) for a, b in zip(ours, theirs, strict=True)))
 
 
-def _alone(way: Way, texts: Sequence[str]) -> tuple[float, float]:
-    """Seconds to a first answer, and the most memory in MB, in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    began = time.perf_counter()
-    process = context.Process(target=_answer, args=(way, texts, theirs))
-    process.start()
-    ours.recv()
-    start = time.perf_counter() - began
-    memory: float = ours.recv()
-    process.join()
-    return start, memory
-
-
-def _answer(way: Way, texts: Sequence[str], pipe: Connection) -> None:
-    read = way.make(0)
-    read([next(sentences_of(texts[0]))])
-    pipe.send(None)
-    read(texts)
-    pipe.send(_most_memory())
-
-
-def _most_memory() -> float:
-    """The most that this process held, in MB."""
-    try:  # of this program alone; getrusage begins with what the parent held when it was started
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):  # no Linux
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-
-
 def peaks() -> dict[str, float]:
     """What matrix products of the encoder's shapes reach here, in 10⁹ operations a second.
 
@@ -230,6 +207,14 @@ def table(figures: Mapping[str, Figures]) -> Iterator[str]:
             "" if own.agreement is None else f"{own.agreement:.1%}",
         ]
         yield f"| {name} | {' | '.join(cells)} |"
+
+
+def lengths_table(found: Mapping[int, Alone]) -> Iterator[str]:
+    """Show what documents of each length cost, in Markdown."""
+    yield "| words of a document | words/s | memory, MB |"
+    yield "|---:|---:|---:|"
+    for length, own in found.items():
+        yield f"| {length:,} | {max(found) / own.reading:.0f} | {own.memory:.0f} |"
 
 
 def _milliseconds(latency: Mapping[str, tuple[float, float]]) -> str:

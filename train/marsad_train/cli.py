@@ -13,7 +13,7 @@ import typer
 
 from marsad.errors import MarsadError
 from marsad.report import score_table
-from marsad_train.bench import bench, peaks, table
+from marsad_train.bench import bench, lengths, lengths_table, peaks, table
 from marsad_train.config import Run, read_config
 from marsad_train.export import Precision, export
 from marsad_train.folds import cross_validate
@@ -74,11 +74,18 @@ def bench_command(
         figures = bench(run, fp32, rounds=rounds)
     for line in table(figures):
         typer.echo(line)
+    documents = lengths()
+    typer.echo()
+    for line in lengths_table(documents):
+        typer.echo(line)
     products = peaks()
     typer.echo("\n" + ", ".join(f"{k}: {v:.0f} GFLOP/s" for k, v in products.items()))
     if out:
         ways = {name: asdict(own) for name, own in figures.items()}
-        out.write_text(json.dumps({"ways": ways, "peaks": products}, indent=2) + "\n")
+        by_length = {length: own._asdict() for length, own in documents.items()}
+        out.write_text(
+            json.dumps({"ways": ways, "lengths": by_length, "peaks": products}, indent=2) + "\n"
+        )
 
 
 @app.command("export")

@@ -1,42 +1,25 @@
-"""Ways to read news that ``bench`` compares: transformers' own pipelines, and Marsad's paths."""
+"""Ways to read news that ``bench`` compares. No torch here: what starts without it is timed so."""
 
 import json
+import multiprocessing
+import resource
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import groupby
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
-
-import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import (
-    BertConfig,
-    BertForSequenceClassification,
-    BertForTokenClassification,
-    PreTrainedTokenizerFast,
-    pipeline,
-)
+from typing import NamedTuple
 
 from marsad.pipeline import Pipeline, load
 from marsad.sentences import split_sentences
 from marsad.words import Spelling, WordCutter
-from marsad_train.export import torch_pipeline
 
 Found = set[tuple[str, int, int]]  # entities: label, start, end
 Read = Callable[[Sequence[str]], list[Found]]
 
-SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-ARABERT_BASE = {
-    "hidden_size": 768,
-    "intermediate_size": 3072,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-}
-MARSAD_SMALL = ARABERT_BASE | {"hidden_size": 384, "intermediate_size": 1536}
-TAGS, CLASSES = 17, 4  # of conflict v1
 CORPUS = Path("data/corpus")
-CORES = torch.get_num_threads()  # before anybody sets it: as many as there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +29,14 @@ class Way:
     name: str
     make: Callable[[int], Read]
     reads: bool = True  # its weights are trained: what it finds can be compared
+
+
+class Alone(NamedTuple):
+    """What a process of its own took."""
+
+    start: float  # seconds from its start to its first answer
+    reading: float  # seconds to read all texts after that
+    memory: float  # MB, the most that it held
 
 
 @cache
@@ -67,77 +58,47 @@ def sentences_of(text: str) -> Iterator[str]:
         yield text[words[part.start].start : words[part.stop - 1].end]
 
 
-def transformers_way(name: str, shape: dict[str, int], vocabulary: int, batch: int) -> Way:
-    """Token and text classification by transformers' pipelines, with random weights of a shape.
-
-    Their WordPiece vocabulary is learnt from the texts that are read, so that few words fall into
-    pieces: fewer than with a vocabulary that did not know them.
-    """
-    make = partial(_pipelines, tuple(shape.items()), vocabulary, batch)
-    return Way(f"{name}, {batch} at once", make, reads=False)
-
-
 def marsad_way(name: str, bundle: Path | None) -> Way:
     """Marsad over a bundle; None: the embedded one."""
     return Way(name, partial(_bundle, bundle))
 
 
-def torch_way(name: str, run: Path) -> Way:
-    """Marsad over the torch network of a training run."""
-    return Way(name, partial(_network, run))
-
-
 def _bundle(bundle: Path | None, threads: int) -> Read:
-    return partial(_found, load(bundle, device="cpu", threads=threads))
+    return partial(found_by, load(bundle, device="cpu", threads=threads))
 
 
-def _network(run: Path, threads: int) -> Read:
-    read = torch_pipeline(run)
-
-    def read_with_threads(texts: Sequence[str]) -> list[Found]:
-        torch.set_num_threads(threads or CORES)
-        return _found(read, texts)
-
-    return read_with_threads
-
-
-def _found(read: Pipeline, texts: Sequence[str]) -> list[Found]:
+def found_by(read: Pipeline, texts: Sequence[str]) -> list[Found]:
+    """Read texts, and keep what can be compared."""
     return [{(e.label, e.start, e.end) for e in document.entities} for document in read.tag(texts)]
 
 
-def _pipelines(
-    shape: tuple[tuple[str, int], ...], vocabulary: int, batch: int, threads: int
-) -> Read:
-    torch.manual_seed(0)
-    labels, classes = (
-        BertConfig(vocab_size=vocabulary, num_labels=number, **dict(shape))
-        for number in (TAGS, CLASSES)
-    )
-    own = {"tokenizer": _tokenizer(), "device": "cpu", "batch_size": batch}
-    tag: Any = pipeline("token-classification", model=BertForTokenClassification(labels), **own)
-    sort: Any = pipeline("text-classification", model=BertForSequenceClassification(classes), **own)
-
-    def read(texts: Sequence[str]) -> list[Found]:
-        torch.set_num_threads(threads or CORES)
-        sentences = [sentence for text in texts for sentence in sentences_of(text)]
-        tag(sentences)
-        sort(sentences, top_k=None, truncation=True)
-        return []
-
-    return read
+def alone(way: Way, texts: Sequence[str]) -> Alone:
+    """Read a first sentence and then all texts, in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    began = time.perf_counter()
+    process = context.Process(target=_answer, args=(way, texts, theirs))
+    process.start()
+    ours.recv()
+    start = time.perf_counter() - began
+    reading, memory = ours.recv()
+    process.join()
+    return Alone(start, reading, memory)
 
 
-@cache
-def _tokenizer() -> PreTrainedTokenizerFast:
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=64_000, special_tokens=SPECIALS, show_progress=False
-    )
-    tokenizer.train_from_iterator(articles(), trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    names = {f"{name[1:-1].lower()}_token": name for name in SPECIALS}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **names)
+def _answer(way: Way, texts: Sequence[str], pipe: Connection) -> None:
+    read = way.make(0)
+    read([next(sentences_of(texts[0]))])
+    pipe.send(None)
+    began = time.perf_counter()
+    read(texts)
+    pipe.send((time.perf_counter() - began, _most_memory()))
+
+
+def _most_memory() -> float:
+    """The most that this process held, in MB."""
+    try:  # of this program alone; getrusage begins with what the parent held when it was started
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):  # no Linux
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
