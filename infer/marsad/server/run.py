@@ -37,9 +37,7 @@ def serve(settings: Settings, *, key: str = "") -> None:
         MarsadError: the model or the address cannot be had.
     """
     folder = Path(settings.model) if settings.model else EMBEDDED
-    # The encoder's threads inherit the niceness of this one (on Linux each has its own), so that
-    # they give way to those that answer clients.
-    with ThreadPoolExecutor(1, initializer=os.nice, initargs=(NICENESS,)) as thread:
+    with ThreadPoolExecutor(1, initializer=_give_way) as thread:  # the encoder's inherit it
         load = partial(pipeline.load, folder, device=settings.device, threads=settings.threads)
         tagger = thread.submit(load).result()
     app = create_app(tagger.tag, settings, about(folder, settings), key=key)
@@ -60,6 +58,12 @@ def serve(settings: Settings, *, key: str = "") -> None:
     gc.freeze()  # what is here stays: no collection need look at it while clients wait
     uvicorn.Server(config).run([listening])
     _log.info("ended")
+
+
+def _give_way() -> None:
+    """Let threads that answer clients go before this one: on Linux each has its own niceness."""
+    if sys.platform == "linux":
+        os.nice(NICENESS)
 
 
 def about(folder: Path, settings: Settings) -> Mapping[str, Any]:
