@@ -21,7 +21,7 @@ LAYERS = {
         server.app server.protocol server.run cli""",
     TRAIN: """encoders losses checkpoint loop texts standoff corpora vary config batches network
         pretrain learn calibrate card attention quantise export folds ways torch_ways
-        bench cli""",
+        peaks bench cli""",
 }
 LIMIT = 300  # lines
 

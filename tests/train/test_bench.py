@@ -1,6 +1,10 @@
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 
-from marsad_train import bench, ways
+from marsad.encode import Batch
+from marsad_train import bench, peaks, ways
 from marsad_train.bench import Figures, lengths_table, table
 from marsad_train.ways import Alone
 
@@ -66,3 +70,21 @@ def test_figures_say_how_much_faster_than_the_first() -> None:
     *_, fast = table(figures)
     assert fast.startswith("| fast | 5.00 | 0.00 to 0.00 | 0 | 2.5 |")
     assert fast.endswith("| 50.0% |")
+
+
+def test_the_operations_of_an_encoder_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand: 12 layers of 12 · 384² weights, of which the lower 4 read pieces, others words."""
+    monkeypatch.setattr(peaks, "TURNS", 1)
+    monkeypatch.setattr(peaks, "articles", lambda: ["قصفت قوات النظام بلدة كنصفرة"])
+    counted: list[int] = []
+    count = peaks._operations
+
+    def keep(model: Path, batches: Sequence[Batch]) -> int:
+        counted.extend([batches[0].ids.shape[1], count(model, batches)])
+        return counted[-1]
+
+    monkeypatch.setattr(peaks, "_operations", keep)
+    assert peaks.reached(None) > 0
+    pieces, operations = counted
+    weights = 2 * 12 * 384**2 * (4 * pieces + 8 * (1 + 5))
+    assert weights < operations < 1.1 * weights

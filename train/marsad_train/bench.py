@@ -7,14 +7,11 @@ on all of them. Memory and starting are measured in a process of each one's own.
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
-import torch
-from onnx import TensorProto, helper, numpy_helper
 
 from marsad_train.torch_ways import (
     ARABERT_BASE,
@@ -151,42 +148,6 @@ def _agreement(ours: Sequence[Found], theirs: Sequence[Found]) -> float:
     """Shared entities among all that either finds."""
     shared = sum(len(a & b) for a, b in zip(ours, theirs, strict=True))
     return shared / max(1, sum(len(a | b) for a, b in zip(ours, theirs, strict=True)))
-
-
-def peaks() -> dict[str, float]:
-    """What matrix products of the encoder's shapes reach here, in 10⁹ operations a second.
-
-    ``int8`` is ONNX Runtime's ``MatMulInteger``, of unsigned by signed bytes.
-    """
-    rows, width, inner = 4096, MARSAD_SMALL["hidden_size"], MARSAD_SMALL["intermediate_size"]
-    work = 2 * rows * width * inner / 1e9
-    torch.set_num_threads(CORES)
-    a, b = torch.randn(rows, width), torch.randn(width, inner)
-    session = _product(inner, width)
-    left = np.ones((rows, width), dtype=np.uint8)
-    return {
-        "fp32": work / min(_timed(lambda: torch.mm(a, b)) for _ in range(20)),
-        "int8": work / min(_timed(lambda: session.run(None, {"a": left})) for _ in range(20)),
-    }
-
-
-def _timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def _product(columns: int, width: int) -> ort.InferenceSession:
-    weights = numpy_helper.from_array(np.ones((width, columns), dtype=np.int8), "b")
-    graph = helper.make_graph(
-        [helper.make_node("MatMulInteger", ["a", "b"], ["c"])],
-        "product",
-        [helper.make_tensor_value_info("a", TensorProto.UINT8, [None, width])],
-        [helper.make_tensor_value_info("c", TensorProto.INT32, [None, columns])],
-        [weights],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
 def table(figures: Mapping[str, Figures]) -> Iterator[str]:

@@ -13,11 +13,12 @@ import typer
 
 from marsad.errors import MarsadError
 from marsad.report import score_table
-from marsad_train.bench import bench, lengths, lengths_table, peaks, table
+from marsad_train.bench import bench, lengths, lengths_table, table
 from marsad_train.config import Run, read_config
 from marsad_train.export import Precision, export
 from marsad_train.folds import cross_validate
 from marsad_train.learn import train
+from marsad_train.peaks import peaks, reached
 from marsad_train.pretrain import Pretraining, pretrain
 
 app = typer.Typer(
@@ -72,6 +73,8 @@ def bench_command(
         if run and fp32:
             export(run, fp32, precision="fp32")
         figures = bench(run, fp32, rounds=rounds)
+        encoders = {"fp32": reached(fp32)} if fp32 else {}
+    encoders["int8"] = reached(None)
     for line in table(figures):
         typer.echo(line)
     documents = lengths()
@@ -79,13 +82,15 @@ def bench_command(
     for line in lengths_table(documents):
         typer.echo(line)
     products = peaks()
-    typer.echo("\n" + ", ".join(f"{k}: {v:.0f} GFLOP/s" for k, v in products.items()))
+    typer.echo()
+    for name, most in products.items():
+        share = f", the encoder {encoders[name] / most:.0%} of it" if name in encoders else ""
+        typer.echo(f"matrix products, {name}: {most:.0f} GFLOP/s{share}")
     if out:
         ways = {name: asdict(own) for name, own in figures.items()}
         by_length = {length: own._asdict() for length, own in documents.items()}
-        out.write_text(
-            json.dumps({"ways": ways, "lengths": by_length, "peaks": products}, indent=2) + "\n"
-        )
+        all_of_it = {"ways": ways, "lengths": by_length, "peaks": products, "encoders": encoders}
+        out.write_text(json.dumps(all_of_it, indent=2) + "\n")
 
 
 @app.command("export")
