@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -140,7 +141,7 @@ def test_a_finished_output_is_not_touched_unless_overwritten(run: Run) -> None:
     before = Path("o.jsonl").stat().st_mtime_ns
     again = run("n", "-o", "o.jsonl")
     assert (again.exit_code, again.stderr) == (
-        0,
+        1,  # as of the first time: some could not be read
         "o.jsonl: finished already, and not touched; --overwrite starts afresh.\n",
     )
     assert Path("o.jsonl").stat().st_mtime_ns == before
@@ -180,6 +181,41 @@ def test_a_changed_input_model_or_option_is_refused(
     refused = run("n", "-o", "o.jsonl", *change())
     assert refused.exit_code == 2
     assert refused.stderr.startswith(f"error: o.jsonl: begun with another {named}; ")
+
+
+def test_an_input_that_reads_otherwise_is_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library was missing when the run was begun: what it skips would be others."""
+    put_news()
+    with gzip.open("n/0.jsonl.gz", "wt", encoding="utf-8") as out:
+        out.writelines(f"{json.dumps({'id': f'g{n}', 'text': TEXT})}\n" for n in range(50))
+    with monkeypatch.context() as patch:
+        patch.setattr("gzip.open", lambda *_: (_ for _ in ()).throw(OSError("not now")))
+        break_off(monkeypatch, run, "o.jsonl", 1)
+    refused = run("n", "-o", "o.jsonl")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: the input reads otherwise than when the run was begun")
+
+
+@pytest.mark.parametrize("out", ["n/b.txt/o.jsonl", "x" * 300])
+def test_an_output_that_cannot_be_is_refused_in_a_line(run: Run, out: str) -> None:
+    put_news()
+    refused = run("n", "-o", out)
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith(f"error: {out}: ")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_a_library_that_the_output_needs_is_missed_before_anything_is_read(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_news()
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    refused = run("n", "-o", "o.parquet")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: --format parquet needs pyarrow")
+    assert not list(Path().glob("o.parquet*"))
 
 
 def test_an_output_within_the_input_is_not_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

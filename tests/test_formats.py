@@ -3,6 +3,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -107,6 +108,47 @@ def test_rows_of_parquet_keep_their_columns(folder: Path, end: str) -> None:
     assert (bad.id, str(bad.place)) == ("6", f"a.parquet{end}:2")
 
 
+def test_texts_in_parquet_may_be_bytes_but_nothing_else(folder: Path) -> None:
+    binary = [TEXT.encode(), b"\xff", None]
+    pq.write_table(pa.table({"text": pa.array(binary, pa.binary())}), "a.parquet")
+    pq.write_table(pa.table({"text": [date(2020, 1, 2)]}), "b.parquet")
+    text, *bad = texts("a.parquet") + texts("b.parquet")
+    assert text == TEXT
+    assert bad[0] == "! the column 'text': not UTF-8: 0xff at byte 0, invalid start byte."
+    assert all("no text" in reason for reason in bad[1:])
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".txt"])
+def test_what_is_too_long_fails_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    for module in ("encodings", "readers"):
+        monkeypatch.setattr(f"marsad.{module}.LONGEST", 100_000)
+    long, short = TEXT * 10_000, TEXT
+    content = {
+        ".jsonl": "".join(json.dumps({"text": t}) + "\n" for t in (short, long, short)),
+        ".csv": f"text\n{short}\n{long}\n{short}\n",
+        ".txt": long,
+    }
+    Path(f"a{suffix}").write_text(content[suffix], encoding="utf-8")
+    assert (
+        texts(f"a{suffix}")
+        == {
+            ".jsonl": [short, "! a line of more than 64 MiB.", short],
+            ".csv": [short, "! a line of more than 64 MiB."],
+            ".txt": ["! a text of more than 64 MiB; cut it into several."],
+        }[suffix]
+    )
+
+
+def test_a_byte_that_is_no_text_costs_its_line_and_not_the_file(folder: Path) -> None:
+    line = json.dumps({"text": TEXT}, ensure_ascii=False)
+    Path("a.jsonl").write_text(f"{line}\n{line[:20]}\0{line[20:]}\n{line}\n", encoding="utf-8")
+    first, bad, last = texts("a.jsonl")
+    assert (first, last) == (TEXT, TEXT)
+    assert bad.startswith("! not JSON: Invalid control character at")
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -115,8 +157,17 @@ def test_rows_of_parquet_keep_their_columns(folder: Path, end: str) -> None:
         ("text,x\na\nb,2\n", ["! 1 cells in a row where the header has 2.", "b"]),
         ("body\na\n", ['! no column "text"; its columns: body.']),
         ("text,x,x\n1,2,3\n", ["! two columns are named 'x'."]),
+        (
+            'text,x\n"a" b,1\nc,2\n"d,3\ne,4\n',
+            [
+                "! no row of a CSV file: ',' expected after '\"'.",
+                "c",
+                "! no row of a CSV file, up to line 5: unexpected end of data.",
+            ],
+        ),
+        ("text,x\rb,2\r", ["! its lines end with CR alone; wanted LF, or CR and LF."]),
     ],
-    ids=["semicolons", "newline in a cell", "short row", "no text", "twice"],
+    ids=["semicolons", "newline in a cell", "short row", "no text", "twice", "quotes", "CR"],
 )
 def test_a_table_is_read_row_by_row(folder: Path, content: str, expected: list[str]) -> None:
     Path("a.csv").write_text(content, encoding="utf-8")

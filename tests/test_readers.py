@@ -187,6 +187,23 @@ def test_a_glob_that_the_shell_left_alone_is_matched(folder: Path) -> None:
     assert ids("[x].txt") == ["[x].txt"]
 
 
+def test_a_folder_that_cannot_be_read_fails_in_a_glob_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("n/a/x.txt", "n/b/y.txt"):
+        put(name)
+    look = os.scandir
+
+    def refuse(path: str) -> Any:
+        if path == "n/a":
+            raise PermissionError(13, "Permission denied")
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    for pattern in ("n/*/*.txt", "n/**/*.txt"):
+        assert ids(pattern) == ["! n/a", "n/b/y.txt"]
+
+
 def test_what_a_glob_matches_twice_is_read_once(folder: Path) -> None:
     put("n/2011/a.txt")
     put("n/b.txt")

@@ -5,17 +5,18 @@ OUT.errors.jsonl.part   what is not, and why
 OUT.progress            how far both are valid, written after them and in one piece; it stays, to
                         tell whether a finished OUT is that of the same input, model and options
 
-A rerun cuts both files to what was recorded, and skips as many items of the input. Documents are
-tagged in batches that depend on nothing but where the one before ended, so that scores, whose last
-digits may differ with what a sentence is computed with, are those of an unbroken run.
+A rerun cuts both files to what was recorded, and skips as many items of the input. They must be the
+same: where a file failed and is read now, all behind it stands elsewhere. Documents are tagged in
+batches that depend on nothing but where the one before ended, so that scores, whose last digits may
+differ with what a sentence is computed with, are those of an unbroken run.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
@@ -29,7 +30,7 @@ from marsad.writers import Format, Tagged, Writer
 
 BATCH = 60_000  # characters that are tagged between two records of progress: about a chunk
 AGAIN = "--overwrite starts afresh"
-VERSION = 1
+VERSION = 2
 
 
 # ``tag_sources`` of a pipeline, with what may be done to its documents.
@@ -51,6 +52,7 @@ class Progress:
     basis: Basis
     version: int = VERSION
     consumed: int = 0  # items of the input: documents and failures
+    trail: str = ""  # a digest of which they were
     failed: int = 0
     words: int = 0
     position: int = 0  # in bytes of the input
@@ -203,18 +205,46 @@ def tag_archive(tagger: Tagger, items: Iterable[Item], archive: Archive, meter: 
     done = archive.progress
     tagged = done.consumed - done.failed
     meter.resume(documents=tagged, failed=done.failed, words=done.words, position=done.position)
-    left = islice(items, done.consumed, None) if done.state == "tagging" else ()
-    for batch in batches(left):
+    for batch, trail in _left(items, done) if done.state == "tagging" else ():
         archive.write(tagger(batch, meter, archive.fail))
         archive.record(
             replace(
                 archive.progress,
                 consumed=meter.documents + meter.failed,
+                trail=trail,
                 failed=meter.failed,
                 words=meter.words,
                 position=meter.position,
             )
         )
+
+
+def _left(items: Iterable[Item], done: Progress) -> Iterator[tuple[list[Item], str]]:
+    """The batches that an earlier run has left, each with the trail up to its end.
+
+    Raises:
+        MarsadError: those that it did not leave are others now.
+    """
+    found = batches(items)
+    consumed, trail = 0, ""
+    while consumed < done.consumed and (batch := next(found, None)):
+        consumed, trail = consumed + len(batch), _trail(trail, batch)
+    if (consumed, trail) != (done.consumed, done.trail):
+        raise MarsadError(
+            "the input reads otherwise than when the run was begun: what could not be read then "
+            f"can be now, or the other way round; {AGAIN}."
+        )
+    for batch in found:
+        trail = _trail(trail, batch)
+        yield batch, trail
+
+
+def _trail(before: str, batch: Iterable[Item]) -> str:
+    digest = hashlib.sha256(before.encode())
+    for item in batch:
+        line = f"{isinstance(item, Source)} {item.place}\n"
+        digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def batches(items: Iterable[Item]) -> Iterator[list[Item]]:

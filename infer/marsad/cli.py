@@ -20,6 +20,7 @@ from marsad.bundle import EMBEDDED, fingerprint, read_manifest
 from marsad.console import is_terminal, print_lines, said_warnings, say, stdin, stdout
 from marsad.errors import MarsadError
 from marsad.evaluate import evaluate
+from marsad.extras import formats_library
 from marsad.inputs import STDIN, Survey, survey
 from marsad.lines import json_text, write_text
 from marsad.meter import Meter, open_bar, tag_sources
@@ -106,16 +107,16 @@ def tag_command(  # noqa: PLR0913 - each is an option
         names = inputs or _piped()
         path = None if output is None or str(output) == STDIN else output
         name = _format_name(format_, path)
+        if FORMATS[name].needs:  # or it would be missed at the end
+            formats_library(FORMATS[name].needs, f"--format {name}")
         ours = files_of(path) if path else ()
         found = survey(names, READERS, ours)
-        archive = None
-        if path and (path.is_file() or path.is_dir() or not path.exists()):  # no device or pipe
-            options = f"{name}, --min-score {min_score}, --device {device}, marsad {__version__}"
-            basis = Basis(_known(names, found), fingerprint(model or EMBEDDED), options)
-            archive = Archive(path, basis, overwrite=overwrite)
-            if archive.progress.state == "finished":
-                say(f"{path}: finished already, and not touched; --overwrite starts afresh.")
-                return
+        options = f"{name}, --min-score {min_score}, --device {device}, marsad {__version__}"
+        basis = Basis(_known(names, found), fingerprint(model or EMBEDDED), options)
+        archive = _archive(path, basis, overwrite=overwrite) if path else None
+        if archive and archive.progress.state == "finished":
+            say(f"{path}: finished already, and not touched; --overwrite starts afresh.")
+            raise typer.Exit(SOME_FAILED if archive.progress.failed else 0)
         tagger = pipeline.load(model, device=device, threads=threads)
         tag = partial(tag_sources, tagger, min_score=min_score)
         items = read(names, stdin(), ours=ours)
@@ -244,6 +245,13 @@ def _format_name(given: str | None, path: Path | None) -> str:
     if name not in FORMATS:
         raise MarsadError(f"--format {name!r}: wanted {' or '.join(FORMATS)}.")
     return name
+
+
+def _archive(path: Path, basis: Basis, *, overwrite: bool) -> Archive | None:
+    """The files of a run; None where its output is a device or a pipe."""
+    with writing(path):
+        plain_file = path.is_file() or path.is_dir() or not path.exists()
+        return Archive(path, basis, overwrite=overwrite) if plain_file else None
 
 
 def _known(names: Sequence[str], found: Survey) -> str:

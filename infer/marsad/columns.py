@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Any, BinaryIO
 
-from marsad.encodings import BOM, LONGEST, encoding_of, line_coding, lines_of
+from marsad.encodings import BOM, LONGEST, TOO_LONG, encoding_of, explain, line_coding, lines_of
 from marsad.extras import formats_library
 from marsad.inputs import Failure, Place
 from marsad.sources import Item, Source, source_of
@@ -17,6 +17,7 @@ from marsad.sources import Item, Source, source_of
 TEXT = "text"
 DELIMITERS = ",;\t"
 ROWS = 256  # of a Parquet file, that are held at once
+BUFFER = 1 << 20  # bytes of each of its columns; else whole row groups would be held
 
 
 def read_csv(stream: BinaryIO, file: str) -> Iterator[Item]:
@@ -27,25 +28,26 @@ def read_csv(stream: BinaryIO, file: str) -> Iterator[Item]:
     encoding, head = encoding_of(stream, file)
     if not head:
         return
-    # What does not decode is smuggled through, so that only its row fails.
-    lines = (
-        line.decode(line_coding(encoding), "surrogateescape")
-        for line in lines_of(stream, encoding, head)
-    )
+    lines = _decoded(lines_of(stream, encoding, head), line_coding(encoding))
     first = next(lines, "").removeprefix(BOM)
+    if "\r" in first.rstrip("\r\n"):
+        yield Failure(Place(file), "its lines end with CR alone; wanted LF, or CR and LF.")
+        return
     csv.field_size_limit(LONGEST)
     delimiter = max(DELIMITERS, key=first.count)
-    rows = csv.reader(_chained(first, lines), delimiter=delimiter)
+    rows = csv.reader(_chained(first, lines), delimiter=delimiter, strict=True)
     header = [name.strip() for name in next(rows, [])]
     if wrong := _wrong_header(header):
         yield Failure(Place(file), wrong)
         return
     while True:
-        place = Place(file, rows.line_num + 1)
+        first_line = rows.line_num + 1
+        place = Place(file, first_line)
         try:
             row = next(rows, None)
         except csv.Error as error:
-            yield Failure(place, f"no row of a CSV file: {error}.")
+            lost = f", up to line {rows.line_num}" if rows.line_num > first_line else ""
+            yield Failure(place, f"no row of a CSV file{lost}: {error}.")
             continue
         if row is None:
             return
@@ -56,7 +58,7 @@ def read_csv(stream: BinaryIO, file: str) -> Iterator[Item]:
 def read_parquet(stream: BinaryIO, file: str) -> Iterator[Item]:
     """Read a Parquet file, some rows at a time; the stream must be one that can be sought."""
     parquet = formats_library("pyarrow.parquet", f"{file}: Parquet")
-    table = parquet.ParquetFile(stream, pre_buffer=False)
+    table = parquet.ParquetFile(stream, pre_buffer=False, buffer_size=BUFFER)
     rows = table.metadata.num_rows
     if wrong := _wrong_header(table.schema_arrow.names):
         yield Failure(Place(file), wrong)
@@ -66,8 +68,7 @@ def read_parquet(stream: BinaryIO, file: str) -> Iterator[Item]:
     for batch in table.iter_batches(batch_size=ROWS):
         for row in batch.to_pylist():
             number += 1
-            value = {key: plain_value(item) for key, item in row.items()}
-            item = source_of(value, Place(file, number))
+            item = _parquet_row(row, Place(file, number))
             yield replace(item, size=share) if isinstance(item, Source) else item
 
 
@@ -90,6 +91,14 @@ def plain_value(value: Any) -> Any:
             return str(value)
 
 
+def _decoded(lines: Iterable[bytes | None], encoding: str) -> Iterator[str]:
+    """Decode lines; what does not decode is smuggled through, so that only its row fails."""
+    for line in lines:
+        if line is None:
+            raise ValueError(f"a line of {TOO_LONG}")
+        yield line.decode(encoding, "surrogateescape")
+
+
 def _chained(first: str, lines: Iterable[str]) -> Iterator[str]:
     if first:
         yield first
@@ -102,6 +111,16 @@ def _wrong_header(names: Sequence[str]) -> str | None:
         return f'no column "{TEXT}"; its columns: {known}.'
     twice = [name for name, count in Counter(names).items() if count > 1]
     return f"two columns are named {twice[0]!r}." if twice else None
+
+
+def _parquet_row(row: dict[str, Any], place: Place) -> Item:
+    text = row[TEXT]
+    if isinstance(text, bytes):  # how Hive and others write texts
+        try:
+            text = text.decode()
+        except UnicodeDecodeError as error:
+            return Failure(place, f"the column {TEXT!r}: {explain(error)}")
+    return source_of({key: plain_value(item) for key, item in row.items()} | {TEXT: text}, place)
 
 
 def _row(header: Sequence[str], row: Sequence[str], place: Place) -> Item:

@@ -68,4 +68,5 @@ def print_lines(lines: Iterable[str]) -> None:
 def say(line: str) -> None:
     """Print a line to standard error, without what a terminal would obey."""
     if sys.stderr:
-        tqdm.write(plain(line), file=sys.stderr)  # above the bar, if there is one
+        with suppress(OSError):  # a terminal that is gone must not end a run
+            tqdm.write(plain(line), file=sys.stderr)  # above the bar, if there is one

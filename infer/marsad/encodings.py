@@ -10,7 +10,8 @@ from marsad.extras import formats_library
 
 UTF8 = "utf-8"
 HEAD = 65_536  # bytes that are looked at
-LONGEST = 1 << 26  # bytes of a line
+LONGEST = 1 << 26  # bytes of a line, or of a plain text
+TOO_LONG = f"more than {LONGEST >> 20} MiB"
 BOM = "\ufeff"
 MARKS = {  # the longer first: a mark of UTF-32 begins like one of UTF-16
     codecs.BOM_UTF8: UTF8,
@@ -45,7 +46,7 @@ def encoding_of(stream: BinaryIO, file: str) -> tuple[str, bytes]:
         Binary: it is no text.
         MarsadError: it is not UTF-8, and the detector is not installed.
     """
-    head = _read(stream, HEAD)
+    head = read_up_to(stream, HEAD)
     encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
     if encoding is None:
         encoding = UTF8 if _is_mostly_utf8(head) else _detect(head, file)
@@ -59,12 +60,8 @@ def decoded(data: bytes, encoding: str) -> str:
     return data.decode(encoding).removeprefix(BOM)
 
 
-def lines_of(stream: BinaryIO, encoding: str, head: bytes) -> Iterator[bytes]:
-    """The lines behind a head that was already read, in bytes of an encoding for ``line_coding``.
-
-    Raises:
-        ValueError: a line is too long to be one.
-    """
+def lines_of(stream: BinaryIO, encoding: str, head: bytes) -> Iterator[bytes | None]:
+    """The lines behind a head, in bytes of ``line_coding``; None: it is ``TOO_LONG``."""
     chunks = _chunks(stream, head)
     if _is_wide(encoding):
         chunks = _as_utf8(chunks, encoding)
@@ -75,12 +72,10 @@ def lines_of(stream: BinaryIO, encoding: str, head: bytes) -> Iterator[bytes]:
             rest += chunk[:at]
             yield from _cut(rest)
             rest = bytearray(chunk[at:])
-        else:
+        elif len(rest) <= LONGEST:  # of a line that is too long, the rest need not be kept
             rest += chunk
-        if len(rest) > LONGEST:
-            raise ValueError(f"a line of more than {LONGEST >> 20} MiB")
     if rest:
-        yield bytes(rest)
+        yield _unless_too_long(rest)
 
 
 def line_coding(encoding: str) -> str:
@@ -98,12 +93,16 @@ def _is_wide(encoding: str) -> bool:
     return encoding.startswith(("utf-16", "utf-32", "utf_16"))
 
 
-def _cut(data: bytearray) -> Iterator[bytes]:
+def _cut(data: bytearray) -> Iterator[bytes | None]:
     """Cut at line feeds only, as files are cut."""
     start = 0
     while end := data.find(b"\n", start) + 1:
-        yield bytes(data[start:end])
+        yield _unless_too_long(data[start:end])
         start = end
+
+
+def _unless_too_long(line: bytearray) -> bytes | None:
+    return bytes(line) if len(line) <= LONGEST else None
 
 
 def _chunks(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
@@ -120,7 +119,7 @@ def _as_utf8(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     yield decoder.decode(b"", final=True).encode(UTF8).replace(b"\xef\xbf\xbd", b"\xff")
 
 
-def _read(stream: BinaryIO, size: int) -> bytes:
+def read_up_to(stream: BinaryIO, size: int) -> bytes:
     """Read so many bytes, unless the stream ends before."""
     data = bytearray()
     while len(data) < size and (part := stream.read(size - len(data))):
@@ -130,11 +129,11 @@ def _read(stream: BinaryIO, size: int) -> bytes:
 
 def _is_mostly_utf8(head: bytes) -> bool:
     """Whether a head is UTF-8, but for odd bytes and the character that its end may cut."""
-    if b"\0" in head:
-        return False
     text = head.decode(UTF8, "replace")
     wrong = text.count("\ufffd")
     right = sum(character > "\x7f" for character in text) - wrong
+    if head.count(0) > max(right, len(head) / 100):  # as of UTF-16, and of most that is no text
+        return False
     return wrong <= right or wrong < len(head) / 10  # Arabic in one byte a letter has far more
 
 

@@ -4,7 +4,8 @@ import glob
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,22 +133,56 @@ def _named(name: str, suffixes: Collection[str]) -> Iterator[Found]:
 
 
 def _match(pattern: str, suffixes: Collection[str]) -> Iterator[Found]:
-    anchor = Path(Path(pattern).anchor)
-    try:
-        # Unlike glob.glob, pathlib follows no links below **, which may lead round in circles.
-        matches = sorted(map(str, anchor.glob(str(Path(pattern).relative_to(anchor)))))
-    except (OSError, ValueError, NotImplementedError) as error:
-        yield _failure(pattern, error)
-        return
-    if not matches:
+    path = Path(pattern)
+    parts = path.relative_to(path.anchor).parts
+    found = {m if isinstance(m, str) else m.place.file: m for m in _below(path.anchor, parts)}
+    if not found:
         yield Failure(Place(pattern), "no file matches.")
     walked: set[Path] = set()
-    for match in matches:
-        if not walked.isdisjoint(Path(match).parents):
+    for name, match in sorted(found.items()):
+        if isinstance(match, Failure):
+            yield match
             continue
-        if os.path.isdir(match):
-            walked.add(Path(match))
-        yield from _named(match, suffixes)
+        if not walked.isdisjoint(Path(name).parents):
+            continue
+        if os.path.isdir(name):
+            walked.add(Path(name))
+        yield from _named(name, suffixes)
+
+
+def _below(folder: str, parts: Sequence[str]) -> Iterator[str | Failure]:
+    """Match the parts of a pattern; unlike pathlib's, folders that cannot be read are told.
+
+    Links are not followed below ``**``, which they may lead round in circles.
+    """
+    if not parts:
+        yield folder
+        return
+    first = parts[0]
+    if first != "**" and not glob.has_magic(first):
+        path = os.path.join(folder, first)
+        if os.path.lexists(path):
+            yield from _below(path, parts[1:])
+        return
+    if first == "**":  # or nothing at all
+        yield from _below(folder, parts[1:])
+    try:
+        entries = list(os.scandir(folder or "."))
+    except (OSError, ValueError) as error:
+        yield _failure(folder, error)
+        return
+    for entry in entries:
+        left = _left_of(parts, entry)
+        if left is not None:
+            yield from _below(os.path.join(folder, entry.name), left)
+
+
+def _left_of(parts: Sequence[str], entry: os.DirEntry[str]) -> Sequence[str] | None:
+    """The parts that are left to be matched below an entry; None: it does not match."""
+    first, *rest = parts
+    if first == "**":
+        return parts if entry.is_dir(follow_symlinks=False) else None
+    return rest if fnmatch(entry.name, first) and (not rest or entry.is_dir()) else None
 
 
 def _look_into(folder: str, suffixes: Collection[str]) -> Iterator[Found]:

@@ -4,6 +4,7 @@ What cannot be read is a ``Failure`` in the stream, where its document would hav
 file or line never stops the rest.
 """
 
+import csv
 import json
 import math
 import re
@@ -15,7 +16,17 @@ from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from marsad.columns import read_csv, read_parquet
-from marsad.encodings import BOM, decoded, encoding_of, explain, line_coding, lines_of
+from marsad.encodings import (
+    BOM,
+    LONGEST,
+    TOO_LONG,
+    decoded,
+    encoding_of,
+    explain,
+    line_coding,
+    lines_of,
+    read_up_to,
+)
 from marsad.errors import MarsadError
 from marsad.inputs import STDIN, Failure, Place, find_files, format_of
 from marsad.opening import BROKEN, open_input
@@ -49,13 +60,13 @@ def read_stdin(stream: BinaryIO) -> Iterator[Item]:
     if _OPENS_RECORD.match(begin):
         yield from _records(lines_of(stream, encoding, head), line_coding(encoding), STDIN)
     else:
-        yield _text(head + stream.read(), encoding, STDIN)
+        yield _text(head, stream, encoding, STDIN)
 
 
 def read_text(stream: BinaryIO, file: str) -> Iterator[Item]:
     """Read a plain text: the file is one document, named by its path."""
     encoding, head = encoding_of(stream, file)
-    yield _text(head + stream.read(), encoding, file)
+    yield _text(head, stream, encoding, file)
 
 
 def read_jsonl(stream: BinaryIO, file: str) -> Iterator[Item]:
@@ -105,13 +116,16 @@ def guarded(items: Iterator[Item], file: str) -> Iterator[Item]:
         yield from items
     except MarsadError as error:
         yield Failure(Place(file), str(error))
-    except (OSError, ValueError, NotImplementedError, *BROKEN) as error:
+    except (OSError, ValueError, NotImplementedError, csv.Error, *BROKEN) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         first = str(reason or error).partition("\n")[0]
         yield Failure(Place(file), f"{first.rstrip('.')}.")
 
 
-def _text(data: bytes, encoding: str, file: str) -> Item:
+def _text(head: bytes, stream: BinaryIO, encoding: str, file: str) -> Item:
+    data = head + read_up_to(stream, LONGEST)
+    if len(data) > LONGEST:
+        return Failure(Place(file), f"a text of {TOO_LONG}; cut it into several.")
     if not data and file != STDIN:
         return Failure(Place(file), "the file is empty.")
     try:
@@ -121,9 +135,12 @@ def _text(data: bytes, encoding: str, file: str) -> Item:
     return Source(file, text, Place(file))
 
 
-def _records(lines: Iterable[bytes], encoding: str, file: str) -> Iterator[Item]:
+def _records(lines: Iterable[bytes | None], encoding: str, file: str) -> Iterator[Item]:
     for number, line in enumerate(lines, 1):
         place = Place(file, number)
+        if line is None:
+            yield Failure(place, f"a line of {TOO_LONG}.")
+            continue
         try:
             text = decoded(line, encoding)
         except UnicodeDecodeError as error:

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -25,10 +26,15 @@ def write_csv(documents: Iterable[Document], out: BinaryIO) -> None:
     roles = sorted({a.role for d in documents for e in d.events for a in e.arguments})
     fields = list(dict.fromkeys(name for document in documents for name in document.fields))
     taken = [*FINDING, CONTEXT, *roles]
-    names = {name: f"input.{name}" if name in taken else encodable(name) for name in fields}
+    names: dict[str, str] = {}
+    for name in fields:
+        own = encodable(name)
+        while own in taken or own in names.values():
+            own = f"input.{own}"
+        names[name] = own
     text = io.TextIOWrapper(out, "utf-8-sig", newline="")  # the mark tells Excel that it is UTF-8
     try:
-        table = csv.DictWriter(text, [*taken, *names.values()], lineterminator="\n")
+        table = csv.DictWriter(text, [*taken, *names.values()], lineterminator="\r\n")
         table.writeheader()
         for document in documents:
             carried = {names[name]: _cell(value) for name, value in document.fields.items()}
@@ -151,8 +157,8 @@ def nested_fields(arrow: Any) -> list[Any]:
 
 
 def nested_row(document: Document) -> dict[str, Any]:
-    """A document as ``as_dict`` gives it, but for ``scores``, which are pairs, as maps hold."""
-    row: dict[str, Any] = _encodable_all(document.as_dict())
+    """What was found in a document, as in JSON but for ``scores``: pairs, as maps hold."""
+    row: dict[str, Any] = _encodable_all(replace(document, fields={}).as_dict())
     for sentence in row["sentences"]:
         sentence["scores"] = list(sentence["scores"].items())
     return row
@@ -161,8 +167,8 @@ def nested_row(document: Document) -> dict[str, Any]:
 def _row(document: Document, types: Mapping[str, Any]) -> dict[str, Any]:
     row = nested_row(document)
     for name, value in document.fields.items():
-        if name in types and types[name] is None and value is not None:
-            row[encodable(name)] = json_text(value)
+        plain = value if types[name] or value is None else json_text(value)
+        row[encodable(name)] = encodable(plain) if isinstance(plain, str) else plain
     return row
 
 

@@ -19,17 +19,18 @@ Writer = Callable[[Iterable[Document], BinaryIO], None]
 
 
 class Format(NamedTuple):
-    """How documents are written, and whether they are gone through more than once for that."""
+    """How documents are written."""
 
     write: Writer
     suffix: str
-    twice: bool = False
+    twice: bool = False  # whether they are gone through more than once for that
+    needs: str = ""  # a library of the extra "formats"
 
 
 FORMATS = {
     "jsonl": Format(write_jsonl, ".jsonl"),
     "csv": Format(write_csv, ".csv", twice=True),
-    "parquet": Format(write_parquet, ".parquet", twice=True),
+    "parquet": Format(write_parquet, ".parquet", twice=True, needs="pyarrow"),
     "conll": Format(write_conll, ".conll"),
     "html": Format(write_html, ".html", twice=True),
     "text": Format(write_text, ".txt"),
