@@ -191,3 +191,11 @@ def _cut_in_time(text: str) -> None:
     began = time.process_time()
     cut(text)
     assert time.process_time() - began < 10  # seconds; a quadratic rule would take many minutes
+
+
+def test_long_words_are_not_kept_for_the_next_time() -> None:
+    cut = WordCutter(Spelling())
+    for length in (LONGEST, LONGEST + 1, 1_000_000):
+        (word,) = cut("ق" + "ـ" * (length - 2) + "ف")
+        assert word.form == "قف"
+    assert cut._kept_form.cache_info().currsize == 1

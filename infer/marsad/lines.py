@@ -13,12 +13,15 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 # What JSON leaves as it is, but UTF-8 cannot carry (lone surrogates), terminals obey (C1 controls)
 # or other tools take for the end of a line.
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ESCAPES = {
+    code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029, *range(0xD800, 0xE000))
+}
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:
     """Write JSON that is safe to encode, to show, and to split into lines."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+    return text.translate(_ESCAPES) if _UNSAFE.search(text) else text
 
 
 def write_jsonl(documents: Iterable[Document], out: BinaryIO) -> None:

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from marsad.encode import Batch
 from marsad.errors import MarsadError
+from marsad.words import KEPT
 
 UNKNOWN = ("[UNK]", "<unk>")
 PADDING = ("[PAD]", "<pad>")
@@ -46,7 +47,7 @@ class Tokeniser:
         self.unknown = _id_of(tokenizer, UNKNOWN)
         self.padding = _id_of(tokenizer, PADDING)
         self._tokenizer = tokenizer
-        self.pieces = lru_cache(maxsize=200_000)(self._pieces)
+        self.pieces = lru_cache(KEPT)(self._pieces)
 
     def _pieces(self, form: str) -> tuple[int, ...]:
         return tuple(self._tokenizer.encode(form, add_special_tokens=False).ids) or (self.unknown,)

@@ -29,6 +29,7 @@ ARABIC = (
 )
 PHRASES = "\ufdf0-\ufdff"  # one character that stands for up to eighteen letters
 LONGEST = 64  # letters; a longer run is cut, so that no word outgrows an encoder's window
+KEPT = 1 << 16  # words that are not spelt, or cut into pieces, anew whenever they come
 
 _DECORATION = f"[{MARKS}{TATWEEL}{INVISIBLE}]*+"
 # Letters are spread with tatweel and spaces to slip past platforms' filters: مـ ـقـ ـتل is مقتل.
@@ -115,7 +116,7 @@ class WordCutter:
         self.spelling = spelling
         self._replace = str.maketrans(spelling.replace)
         self._repeated = re.compile(rf"(\D)\1{{{spelling.repeats},}}") if spelling.repeats else None
-        self._cached_form = lru_cache(maxsize=200_000)(self._form)
+        self._kept_form = lru_cache(KEPT)(self._form)
 
     def __call__(self, text: str) -> list[Word]:
         """Cut a text into its words, in order; between them stands nothing visible.
@@ -124,9 +125,13 @@ class WordCutter:
         and underscores between letters), a web address, an @account, or one other character.
         """
         return [
-            Word(match.start(), match.end(), self._cached_form(match.group(), match.lastgroup))
+            Word(match.start(), match.end(), self._spell(match.group(), match.lastgroup))
             for match in _WORD.finditer(text)
         ]
+
+    def _spell(self, surface: str, kind: str | None) -> str:
+        # With its marks and tatweel a word can be of any length, and is not kept then.
+        return (self._kept_form if len(surface) <= LONGEST else self._form)(surface, kind)
 
     def _form(self, surface: str, kind: str | None) -> str:
         if kind == "link":

@@ -114,10 +114,11 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
     """Start processes that end with the test."""
     started: list[Process] = []
 
-    def run(*arguments: str, **environment: str) -> Process:
+    def run(*arguments: str, wait: bool = True, **environment: str) -> Process:
         process = Process(tmp_path / f"{len(started)}.log", *arguments, **environment)
         started.append(process)
-        process.wait_until_ready()
+        if wait:
+            process.wait_until_ready()
         return process
 
     yield run

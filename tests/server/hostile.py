@@ -48,6 +48,12 @@ def deep(chance: random.Random) -> Parts:
     return whole(chance, chance.choice([b"[", b'{"documents":[{"text":', b'{"a":']) * (depth // 20))
 
 
+def long_word(chance: random.Random) -> Parts:
+    """A text of one word, which grows whatever keeps words; and more characters than are read."""
+    word = "ا" + "ـ" * chance.randrange(150_000, 400_000) + "ب"
+    return whole(chance, json.dumps({"inputs": word}, ensure_ascii=False).encode())
+
+
 def huge_number(chance: random.Random) -> Parts:
     digits = str(chance.randrange(1, 10)) * chance.randrange(5000, 100_000)
     form = chance.choice(['{{"documents": [{}]}}', '{{"documents": [1e{}]}}', "{}"])
@@ -90,7 +96,17 @@ def stream(chance: random.Random) -> Parts:
         yield b"0\r\n\r\n"
 
 
-COMMON = (random_bytes, no_http, deep, huge_number, wrong_type, wrong_kind, truncated, bomb)
+COMMON = (
+    random_bytes,
+    no_http,
+    deep,
+    long_word,
+    huge_number,
+    wrong_type,
+    wrong_kind,
+    truncated,
+    bomb,
+)
 
 
 def kinds(requests: int, chance: random.Random) -> Iterator[Callable[[random.Random], Parts]]:

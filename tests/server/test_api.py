@@ -1,5 +1,6 @@
 """What is asked over HTTP is answered as ``marsad tag`` and Hugging Face would, or refused."""
 
+import asyncio
 import json
 import logging
 import time
@@ -10,9 +11,13 @@ from typing import Any
 import httpx
 import pytest
 from huggingface_hub import InferenceClient
+from pydantic import ValidationError
 
 from marsad.pipeline import Pipeline
 from marsad.schema import Document
+from marsad.server.edge import Edge
+from marsad.server.metrics import Metrics
+from marsad.server.schemas import InputsRequest
 from marsad.server.settings import Settings
 
 TEXT = "قصفت قوات النظام بلدة في إدلب أمس"
@@ -108,6 +113,7 @@ def test_without_aggregation_every_word_has_its_tag(address: str) -> None:
 
 JSON = {"Content-Type": "application/json"}
 ONE = b'{"documents": [{"text": "a"}]}'
+MANY_KEYS = b", ".join(b'"%d": 1' % number for number in range(100))
 
 
 @pytest.mark.parametrize(
@@ -131,6 +137,9 @@ ONE = b'{"documents": [{"text": "a"}]}'
         (b" " * 2_000_000, JSON, 413, "more than 1048576 bytes"),
         (b'{"documents": [' + b"0," * 256 + b"0]}", JSON, 413, "257 documents"),
         (b'{"documents": [{"text": "' + b"," * 20_001 + b'"}]}', JSON, 413, "20000 words"),
+        (b'{"documents": [{"text": "' + b"x" * 120_006 + b'"}]}', JSON, 413, "6 times as many"),
+        (b'{"documents": [], "options": {' + MANY_KEYS + b"}}", JSON, 422, "more than 64 keys"),
+        (b"{" + MANY_KEYS + b"}", JSON, 422, "more than 64 keys"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_in_one_shape(
@@ -148,6 +157,33 @@ def test_json_as_deep_as_can_be_read_but_not_written_is_refused(address: str) ->
         body = b'{"documents": [{"text": "", "x": ' + b"[" * depth + b"]" * depth + b"}]}"
         statuses.add(httpx.post(f"{address}/v1/tag", content=body, headers=JSON).status_code)
     assert statuses <= {200, 400}
+
+
+def test_of_many_things_that_are_wrong_only_the_first_is_looked_at() -> None:
+    with pytest.raises(ValidationError) as wrong:
+        InputsRequest.model_validate({"inputs": "a", "parameters": {"ignore_labels": [1] * 9}})
+    assert wrong.value.error_count() == 1
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_a_probe_need_not_ask_for_the_body(address: str, path: str) -> None:
+    answer = httpx.head(address + path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_who_is_still_waiting_when_the_server_ends_gets_an_error_of_the_usual_shape() -> None:
+    async def cancelled(*_: Any) -> None:
+        raise asyncio.CancelledError
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/tag", "headers": []}
+    asyncio.run(Edge(cancelled, Metrics())(scope, send, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == 503
+    assert json.loads(sent[1]["body"])["error"] == "unavailable"
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,17 @@ def test_a_full_queue_refuses_at_once_and_says_when_to_ask_again() -> None:
     play(scene, queue_words=10, max_words=10)
 
 
+def test_long_words_weigh_as_many_as_their_letters_make() -> None:
+    assert Text("قصف", 1).weight == 1
+    assert Text("ق" * 600, 1).weight == 100
+
+    async def scene(batcher: Batcher, tagger: Tagger) -> None:
+        with pytest.raises(Refusal, match="The queue is full"):
+            await batcher.read([Text("ق" * 600, 1)])
+
+    play(scene, queue_words=99, max_words=99)
+
+
 def test_more_requests_than_may_wait_are_not_even_received() -> None:
     async def scene(batcher: Batcher, tagger: Tagger) -> None:
         with batcher.admitted(), pytest.raises(Refusal, match="full"), batcher.admitted():

@@ -36,6 +36,7 @@ CONTRAST = """() => {
   for (const element of document.querySelectorAll("body *")) {
     const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
     if (!own || !element.checkVisibility()) continue;
+    if (getComputedStyle(element).opacity !== "1") return [0, element.outerHTML.slice(0, 200)];
     for (const part of [null, "::after"]) {
       const pair = [light(parse(getComputedStyle(element, part).color)), light(ground(element))];
       const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
@@ -161,16 +162,19 @@ def test_the_threshold_leaves_out_what_scores_less(page: Page) -> None:
 
 
 def test_events_are_copied_as_a_table(page: Page) -> None:
-    read(page, '=ق "x", ' + TEXT)
+    read(page, '=ق "x",\t' + TEXT)
     attack, killed = csv.DictReader(io.StringIO(copied(page, "#copy-csv"), newline=""))
     assert (attack["type"], attack["actor"], attack["place"]) == (
         "ATTACK", "قوات النظام", "كنصفرة; جنوبي إدلب",
     )  # fmt: skip
     assert killed["victim"] == "ثلاثة مدنيين"
-    assert killed["sentence"] == '\'=ق "x", ' + TEXT  # so that no spreadsheet runs it
+    assert (
+        killed["sentence"] == '\'=ق "x", ' + TEXT
+    )  # so that no spreadsheet runs it, or begins a cell
 
 
 def test_a_link_shows_another_the_same(page: Page) -> None:
+    page.evaluate("delete ReadableStream.prototype[Symbol.asyncIterator]")  # as in Safari
     read(page, TEXT)
     page.click("[data-filter=LOC]")
     page.click(".card >> nth=1")
@@ -221,8 +225,10 @@ def test_every_text_has_enough_contrast_and_every_control_a_name(page: Page, lan
     if language == "en":
         page.click("#language")
     page.click("[data-filter=LOC]")
-    ratio, element = page.evaluate(CONTRAST)
-    assert ratio >= 4.5, element
+    for _ in range(2):
+        ratio, element = page.evaluate(CONTRAST)
+        assert ratio >= 4.5, element
+        page.click(".card >> nth=0")  # which dims the marks of all others
     nameless = page.evaluate(
         "[...document.querySelectorAll('button, input, select, textarea, mark')]"
         ".filter((e) => !(e.labels?.length || e.textContent.trim() || e.ariaLabel)).length"
@@ -254,13 +260,14 @@ def test_a_file_can_be_chosen_and_one_that_is_no_text_is_refused(page: Page) -> 
     expect(page.locator("#status")).to_have_text("ليس الملف نصاً بترميز UTF-8.")
 
 
-def test_a_file_can_be_dropped(page: Page) -> None:
+@pytest.mark.parametrize("dropped", ['new File([text], "a.txt")', 'text, "text/plain"'])
+def test_a_file_or_a_text_can_be_dropped(page: Page, dropped: str) -> None:
     page.evaluate(
         """(text) => {
           const dataTransfer = new DataTransfer();
-          dataTransfer.items.add(new File([text], "a.txt"));
+          dataTransfer.items.add(DROPPED);
           document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
-        }""",
+        }""".replace("DROPPED", dropped),
         TEXT,
     )
     expect(page.locator(".card")).to_have_count(2, timeout=SECONDS)

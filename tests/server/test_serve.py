@@ -60,6 +60,13 @@ def test_it_finishes_what_it_accepted_when_it_is_told_to_end(start: Callable[...
     assert not re.search("[\u0600-\u06ff]|\\\\u06", server.log.read_text(encoding="utf-8"))
 
 
+def test_a_signal_that_comes_as_soon_as_it_serves_is_not_missed(start: Callable[..., Any]) -> None:
+    server = start(wait=False)
+    while "serving" not in server.log.read_text(encoding="utf-8"):
+        time.sleep(0.001)
+    assert server.stop() == 0
+
+
 def wait_for_requests(address: str, number: int) -> None:
     deadline = time.monotonic() + 60
     while f"marsad_queue_requests {number}.0" not in httpx.get(f"{address}/metrics").text:

@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from marsad.inputs import Failure, Place
 from marsad.schema import Document
-from marsad.server.batching import Batcher, Tag, Text
+from marsad.server.batching import LETTERS, Batcher, Tag, Text
 from marsad.server.edge import COUNTS
 from marsad.server.huggingface import as_token_classification
 from marsad.server.metrics import Metrics
@@ -59,17 +59,18 @@ class Api:
         """Read texts: a document for each, as `marsad tag` writes it, in order."""
         with self._batcher.admitted():
             asked = check(TagRequest, await self._receive(request))
+            self._check_number(len(asked.documents))
             items = [source_of(value, Place(str(n))) for n, value in enumerate(asked.documents, 1)]
-            self._check_number(len(items))
             sources = [item for item in items if isinstance(item, Source)]
-            found = iter(await self._read(request, [source.text for source in sources]))
+            documents = await self._read(request, [source.text for source in sources])
+            found = iter(documents)
             entries = [
                 _entry(item, next(found), asked.options.min_score)
                 if isinstance(item, Source)
                 else _failure(item)
                 for item in items
             ]
-            self._metrics.failed.inc(sum("error" in entry for entry in entries))
+            self._metrics.failed.inc(len(items) - len(sources) + documents.count(None))
             return self._write({"documents": entries})
 
     async def inputs(self, request: Request) -> Response:
@@ -127,11 +128,11 @@ class Api:
         left = most = self._settings.max_words
         measured = []
         for text in texts:
-            words = count_words(text, left + 1)
-            left -= words
+            measured.append(Text(text, count_words(text, left + 1)))
+            left -= measured[-1].weight
             if left < 0:
-                raise Refusal(413, f"More than {most} words in one request.")
-            measured.append(Text(text, words))
+                detail = f"More than {most} words, or {LETTERS} times as many characters"
+                raise Refusal(413, f"{detail}, in one request.")
         return measured
 
     async def _unless_gone(

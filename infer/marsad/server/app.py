@@ -80,6 +80,8 @@ def _open_routes(api: Api) -> APIRouter:
     add = router.add_api_route
     add("/health/live", api.live, responses=answers(HealthBody))
     add("/health/ready", api.ready, responses=answers(HealthBody, 503))
+    for address, probe in (("/health/live", api.live), ("/health/ready", api.ready)):
+        add(address, probe, methods=["HEAD"], include_in_schema=False)
     for address, file, about in (
         ("/", "index.html", "Show the page for people."),
         ("/docs", "docs.html", "Show the addresses, with examples."),

@@ -23,6 +23,7 @@ from marsad.server.settings import Settings
 Tag = Callable[[Sequence[str]], Iterable[Document]]
 
 SLOWEST_RETRY = 60  # seconds
+LETTERS = 6  # of a word of news, with the space behind it
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +33,11 @@ class Text(NamedTuple):
 
     text: str
     words: int
+
+    @property
+    def weight(self) -> int:
+        """What reading it costs, in words of news: long ones cost as many as their letters make."""
+        return max(self.words, len(self.text) // LETTERS)
 
 
 @dataclass(slots=True, eq=False)
@@ -58,8 +64,8 @@ class Batcher:
         self._jobs: deque[Job] = deque()
         self._arrived = asyncio.Event()
         self._requests = 0  # being received, or waiting
-        self._words = 0  # accepted and not answered
-        self._speed = 2_000.0  # words a second, lately
+        self._weight = 0  # of what is accepted and not answered
+        self._speed = 2_000.0  # weight a second, lately
         # A thread of its own, and only one: the pipeline need not be safe for two.
         self._thread = ThreadPoolExecutor(1, "reader")
 
@@ -71,7 +77,7 @@ class Batcher:
             Refusal: 429, the queue is full.
         """
         settings = self._settings
-        if self._requests >= settings.max_requests or self._words >= settings.queue_words:
+        if self._requests >= settings.max_requests or self._weight >= settings.queue_words:
             raise self._busy()
         self._requests += 1
         self._metrics.queue_requests.inc()
@@ -89,17 +95,17 @@ class Batcher:
         """
         if not texts:
             return []
-        words = sum(text.words for text in texts)
-        if self._words + words > self._settings.queue_words:
+        weight = sum(text.weight for text in texts)
+        if self._weight + weight > self._settings.queue_words:
             raise self._busy()
         job = Job(texts, asyncio.get_running_loop().create_future())
         self._jobs.append(job)
-        self._count(words)
+        self._count(weight)
         self._arrived.set()
         try:
             return await job.answer
         finally:
-            self._count(-words)
+            self._count(-weight)
             if job in self._jobs:
                 self._jobs.remove(job)
 
@@ -109,7 +115,7 @@ class Batcher:
         while True:
             await self._arrived.wait()
             # Clients that were answered together ask again together, a moment from now.
-            if crowd > 1 and self._words < self._settings.batch_words:
+            if crowd > 1 and self._weight < self._settings.batch_words:
                 await asyncio.sleep(self._settings.gather_seconds)
             batch = self._take()
             if batch:
@@ -126,10 +132,10 @@ class Batcher:
     def _take(self) -> Batch:
         batch: Batch = []
         room = self._settings.batch_words
-        while self._jobs and (not batch or self._jobs[0].texts[self._jobs[0].taken].words <= room):
+        while self._jobs and (not batch or self._jobs[0].texts[self._jobs[0].taken].weight <= room):
             job = self._jobs.popleft()
             batch.append((job, job.taken))
-            room -= job.texts[job.taken].words
+            room -= job.texts[job.taken].weight
             job.taken += 1
             if job.taken < len(job.texts):
                 self._jobs.append(job)
@@ -143,8 +149,8 @@ class Batcher:
             self._thread, _read_all, self._tag, [text.text for text in texts]
         )
         seconds = time.monotonic() - began
-        words = sum(text.words for text in texts)
-        self._speed += (words / max(seconds, 0.001) - self._speed) / 8
+        weight = sum(text.weight for text in texts)
+        self._speed += (weight / max(seconds, 0.001) - self._speed) / 8
         for (job, index), document in zip(batch, found, strict=True):
             self._metrics.seconds.labels("wait").observe(began - job.arrived)
             job.found[index] = document
@@ -152,16 +158,17 @@ class Batcher:
                 job.answer.set_result([job.found[at] for at in range(len(job.texts))])
         self._metrics.seconds.labels("read").observe(seconds)
         self._metrics.batch_documents.observe(len(batch))
+        words = sum(text.words for text in texts)
         self._metrics.batch_words.observe(words)
         self._metrics.documents.inc(len(batch))
         self._metrics.words.inc(words)
 
-    def _count(self, words: int) -> None:
-        self._words += words
-        self._metrics.queue_words.set(self._words)
+    def _count(self, weight: int) -> None:
+        self._weight += weight
+        self._metrics.queue_words.set(self._weight)
 
     def _busy(self) -> Refusal:
-        seconds = math.ceil(self._words / max(self._speed, 1))
+        seconds = math.ceil(self._weight / max(self._speed, 1))
         wait = str(min(max(seconds, 1), SLOWEST_RETRY))
         return Refusal(
             429, f"The queue is full; ask again in {wait} s.", headers={"Retry-After": wait}

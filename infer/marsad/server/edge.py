@@ -1,5 +1,6 @@
 """What surrounds every request: its number, safe headers, a log line, and figures."""
 
+import asyncio
 import logging
 import secrets
 import time
@@ -10,6 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marsad.server.metrics import Metrics
+from marsad.server.refusal import CLOSE, Refusal, refuse
 
 COUNTS = "marsad.counts"  # where in a scope handlers leave what the log line shall say
 HEADERS = {
@@ -41,12 +43,12 @@ class Edge:
         number = secrets.token_hex(8)
         counts: dict[str, Any] = {}
         scope[COUNTS] = counts
-        status = 500
+        status, begun = 500, False
 
         async def send_on(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
                 headers = MutableHeaders(scope=message)
                 headers.update({**HEADERS, "X-Request-Id": number})
                 headers.setdefault("Cache-Control", "no-cache")
@@ -54,6 +56,10 @@ class Edge:
 
         try:
             await self._app(scope, receive, send_on)
+        except asyncio.CancelledError:  # the server ends, and waits no longer
+            if not begun:
+                ending = Refusal(503, "The server ends before it could answer.", headers=CLOSE)
+                await refuse(ending)(scope, receive, send_on)
         finally:
             self._report(scope, status, time.monotonic() - began, counts | {"request": number})
 

@@ -34,7 +34,9 @@ async def read_json(request: Request, settings: Settings) -> Any:
 def _check_headers(request: Request, settings: Settings) -> None:
     kind, *parameters = request.headers.get("content-type", "").lower().split(";")
     charsets = [p.strip() for p in parameters if p.strip().startswith("charset=")]
-    if kind.strip() != "application/json" or any("utf-8" not in c for c in charsets):
+    if kind.strip() != "application/json" or any(
+        "utf8" not in c.replace("-", "") for c in charsets
+    ):
         raise Refusal(415, "Send the header Content-Type: application/json, and UTF-8.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refusal(415, "Send the body as it is; compressed ones are not read.")

@@ -47,8 +47,9 @@ def serve(settings: Settings, *, key: str = "") -> None:
         listening = config.bind_socket()
     except SystemExit as error:  # how uvicorn says so, having logged why
         raise MarsadError(f"{settings.host}:{settings.port}: cannot listen there.") from error
-    # uvicorn raises the signal again when it is done, and having finished well is no failure.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    server = uvicorn.Server(config)
+    # Until uvicorn listens to signals itself, and when it raises one again at its end.
+    signal.signal(signal.SIGTERM, server.handle_exit)
     # Connections inherit it. Without it an answer's body waits until its head is acknowledged.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listening.listen(config.backlog)  # so that who reads the next line can ask at once
@@ -56,7 +57,7 @@ def serve(settings: Settings, *, key: str = "") -> None:
     _log.info("serving", extra={"fields": {"host": host, "port": port, "key": bool(key)}})
     sys.setswitchinterval(0.001)  # seconds: let in who answers clients while texts are decoded
     gc.freeze()  # what is here stays: no collection need look at it while clients wait
-    uvicorn.Server(config).run([listening])
+    server.run([listening])
     _log.info("ended")
 
 

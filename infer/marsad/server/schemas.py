@@ -1,6 +1,6 @@
 """The bodies of requests and answers, as they are checked and as ``/docs`` shows them."""
 
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -8,7 +8,10 @@ from marsad.server.refusal import Refusal
 
 SENTENCE = "قصفت قوات النظام بلدة كنصفرة جنوبي إدلب، ما أدى إلى مقتل ثلاثة مدنيين."
 STRICT = ConfigDict(extra="forbid", strict=True)
+MOST_KEYS = 64  # of an object that is checked: an error is made of each that is wrong
 Score = float
+# As soon as one is wrong, the others need no error of their own.
+Strings = Annotated[list[str], Field(fail_fast=True)]
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -129,7 +132,7 @@ class ParametersBody(BaseModel):
         default=None,
         description='"none" gives words with B- and I- labels; all others, whole entities.',
     )
-    ignore_labels: list[str] | None = Field(default=None, description="Entity labels to leave out.")
+    ignore_labels: Strings | None = Field(default=None, description="Entity labels to leave out.")
     stride: int | None = Field(default=None, description="Without effect: nothing is ever cut off.")
 
 
@@ -141,7 +144,7 @@ class InputsRequest(BaseModel):
             "examples": [{"inputs": SENTENCE, "parameters": {"aggregation_strategy": "simple"}}]
         }
     }
-    inputs: str | list[str]
+    inputs: str | Strings
     parameters: ParametersBody | None = None
     options: dict[str, Any] | None = Field(default=None, description="Without effect.")
 
@@ -193,6 +196,9 @@ def check(kind: type[Body], value: object) -> Body:
     Raises:
         Refusal: 422, naming the first key that is wrong.
     """
+    parts = (value, *value.values()) if isinstance(value, dict) else ()
+    if any(isinstance(part, dict) and len(part) > MOST_KEYS for part in parts):
+        raise Refusal(422, f"the body: an object of more than {MOST_KEYS} keys.")
     try:
         return kind.model_validate(value)
     except ValidationError as error:

@@ -24,7 +24,7 @@ class Settings:
     threads: int = 0  # of the model; 0: one for each core
     max_body_bytes: int = 1_048_576
     max_documents: int = 256  # in a request
-    max_words: int = 20_000  # and punctuation marks, in a request
+    max_words: int = 20_000  # and punctuation marks, in a request, or six times as many characters
     max_requests: int = 256  # that are read or wait at once; more are answered 429
     queue_words: int = 60_000  # that wait at once; more are answered 429
     batch_words: int = 4_096  # that are read together, of as many clients as there are
@@ -38,8 +38,9 @@ class Settings:
         for field in fields(self):
             value = getattr(self, field.name)
             least = 0 if field.name in ("port", "threads", "gather_seconds") else 1
-            if not isinstance(value, str) and value < least:
-                raise MarsadError(f"{field.name}: found {value}, wanted at least {least}.")
+            most = 65_535 if field.name == "port" else 10**9
+            if not isinstance(value, str) and not least <= value <= most:
+                raise MarsadError(f"{field.name}: found {value}, wanted {least} to {most}.")
         if self.queue_words < self.max_words:
             raise MarsadError(
                 f"queue_words: found {self.queue_words}, wanted at least max_words "

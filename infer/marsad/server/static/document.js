@@ -36,9 +36,10 @@ export function toCsv(document, roles) {
   return [head, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
 
-// A spreadsheet would run what begins with these as a formula.
+// A spreadsheet would run what begins with these as a formula, and begin a cell at a tab that is pasted.
 function cell(value) {
-  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+  const plain = String(value).replace(/[\t\v\f]/g, " ");
+  const text = typeof value === "string" && /^[=+\-@\r\n]/.test(plain) ? `'${plain}` : plain;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

@@ -23,10 +23,11 @@ export async function fromHash(hash) {
 async function through(stream, bytes) {
   const parts = [];
   let size = 0;
-  for await (const part of new Blob([bytes]).stream().pipeThrough(stream)) {
-    size += part.length;
+  const reader = new Blob([bytes]).stream().pipeThrough(stream).getReader(); // Safari iterates over none
+  for (let step; !(step = await reader.read()).done;) {
+    size += step.value.length;
     if (size > 4 * LONGEST) throw new Error("too long");
-    parts.push(part);
+    parts.push(step.value);
   }
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }

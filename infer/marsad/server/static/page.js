@@ -10,11 +10,12 @@ const LONGEST_LINK = 16_000; // beyond it, mail and chat programs break links
 
 const $ = (id) => document.getElementById(id);
 const [text, sample, threshold, status] = ["text", "sample", "threshold", "status"].map($);
-const state = { document: null, schema: null, hidden: new Set(), asking: null, sample: "" };
+const state = { document: null, schema: null, hidden: new Set(), asking: null, sample: "", read: "" }; // read: the sample that document is of
 
 async function ask() {
   state.asking?.abort(); // and the server stops reading what nobody waits for
   const asking = new AbortController();
+  const read = state.sample;
   state.asking = asking;
   if (!text.value.trim()) return tell("empty");
   tell("working");
@@ -26,6 +27,7 @@ async function ask() {
     const [found] = answer.documents;
     if (found.error) throw found;
     state.document = found;
+    state.read = read;
     showFound();
   } catch (error) {
     if (error.name !== "AbortError") tellError(error);
@@ -36,7 +38,9 @@ async function ask() {
 
 async function fetchJson(address, options, { signal }) {
   const headers = { "Content-Type": "application/json" };
-  if ($("key").value) headers.Authorization = `Bearer ${$("key").value}`;
+  if ($("key").value) { // headers hold bytes, of which a string has one a character
+    headers.Authorization = `Bearer ${String.fromCharCode(...new TextEncoder().encode($("key").value))}`;
+  }
   const response = await fetch(address, { ...options, headers, signal });
   const answer = await response.json();
   if (!response.ok) throw answer;
@@ -94,17 +98,29 @@ function translate() {
 
 async function useSample(name) {
   if (!SAMPLES.includes(name)) return;
-  text.value = await (await fetch(`static/samples/${name}.txt`)).text();
+  try {
+    const response = await fetch(`static/samples/${name}.txt`);
+    if (!response.ok) throw response;
+    text.value = await response.text();
+  } catch {
+    return tell("offline");
+  }
   state.sample = sample.value = name;
   await ask();
 }
 
 async function useFile(file) {
+  let content;
   try {
-    text.value = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
+    content = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
   } catch {
     return tell("notText");
   }
+  await useText(content);
+}
+
+async function useText(content) {
+  text.value = content;
   state.sample = sample.value = "";
   await ask();
 }
@@ -126,7 +142,7 @@ async function copy(content) {
 async function copyLink() {
   const view = { min: threshold.value, hide: [...state.hidden].join(" "), lang: spoken() };
   if (pinnedNumber() !== null) view.event = pinnedNumber();
-  const hash = await toHash({ text: state.document.text, sample: state.sample, ...view });
+  const hash = await toHash({ text: state.document.text, sample: state.read, ...view });
   if (hash.length > LONGEST_LINK) return tell("longLink");
   history.replaceState(null, "", hash);
   await copy(location.href);
@@ -196,7 +212,9 @@ addEventListener("drop", (drop) => {
   drop.preventDefault();
   document.body.classList.remove("dropping");
   const [file] = drop.dataTransfer.files;
-  if (file) useFile(file);
+  if (file) return useFile(file);
+  const dropped = drop.dataTransfer.getData("text/plain");
+  if (dropped) useText(dropped);
 });
 addEventListener("hashchange", follow);
 
