@@ -82,6 +82,9 @@ def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
         ({"version": 99}, r"version 99; this Marsad reads 'marsad-bundle' version 1"),
         ({"format": "onnx"}, r"format 'onnx' version 1"),
         ({"colour": "red"}, r"unknown key 'colour'"),
+        ({"thresholds": {"atack": 0.9}}, r"thresholds: 'atack' is no class of"),
+        ({"temperatures": {"entities": 0}}, r"temperatures\.entities: found 0.*more than 0"),
+        ({"min_score": 5}, r"min_score: found 5.*wanted 0 to 1"),
         ({"window": "wide"}, r"window: found 'wide' \(text\), wanted int"),
         (
             {"schema": {"name": "x", "entities": ["PER"]}},

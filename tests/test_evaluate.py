@@ -119,6 +119,14 @@ def test_the_interval_holds_the_score_and_is_the_same_each_time() -> None:
     assert np.isclose(first.f1, 2 * 50 / 120)
 
 
+def test_samples_without_a_label_do_not_count_for_its_interval() -> None:
+    other = Record("b", "حلب", (Span(0, 3, "FAC"),))
+    document = Document("حلب", entities=(Entity(0, 3, "FAC", "حلب", 1.0),))
+    report = evaluate([GOLD] * 30 + [other], [found()] * 30 + [document])["entity"]
+    assert (report.labels["FAC"].low, report.labels["FAC"].high) == (1.0, 1.0)
+    assert (report.macro_low, report.macro_high) == (1.0, 1.0)
+
+
 def test_scores_are_compared_with_how_often_they_are_right() -> None:
     one = calibration([0.95] * 8 + [0.55] * 2, [True] * 6 + [False] * 2 + [True, False], wanted=10)
     assert one.error == pytest.approx((8 * abs(0.95 - 0.75) + 2 * abs(0.55 - 0.5)) / 10)

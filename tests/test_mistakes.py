@@ -36,3 +36,11 @@ def test_each_sort_of_mistake_is_told_apart() -> None:
     assert all(m.wanted_text in m.context and m.found_text in m.context for m in own)
     assert dict(tally(own + own))["entity", "label", "LOC", "FAC"] == 2
     assert not list(mistakes([Record("a", TEXT)], [wrong]))  # nobody annotated it
+
+
+def test_spans_are_paired_with_what_shares_most_with_them() -> None:
+    gold = Record("a", TEXT, (Span(0, 9, "ARMED"), Span(10, 23, "ARMED")))
+    own = list(mistakes([gold], [Document(TEXT, entities=found((5, 23, "ARMED")).entities)]))
+    assert [(m.sort, m.wanted_text) for m in own] == [
+        ("missed", "قصفت قوات"), ("bounds", "النظام السوري"),
+    ]  # fmt: skip

@@ -59,6 +59,10 @@ def test_letters_take_the_shapes_of_old_typesetting() -> None:
     assert "".join(NOISES["spread letters"]("قصف")) == "قـ ـصـ ـف"
 
 
+def test_marks_are_written_on_letters_alone() -> None:
+    assert "".join(NOISES["full tashkeel"]("https://t.me/x!")) == "https://t.me/x!"
+
+
 def test_the_cost_of_noise(pipeline: Pipeline) -> None:
     found = list(pipeline.tag([TEXT]))
     costs = cost_of_noise([RECORD], found, pipeline.tag)

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from marsad.bundle import Temperatures
 from marsad.encode import Batch, Encoder
 from marsad.pipeline import Pipeline
 from marsad.schema import Argument, Document, Entity, Event, Sentence
@@ -204,9 +205,11 @@ def test_what_scores_less_than_the_bundle_wants_is_not_reported(
 ) -> None:
     text = "قصفت قوات النظام حلب"
     found = []
-    for least in (0.0, 0.9999):
-        manifest = replace(pipeline.manifest, min_score=least)
+    for least in (0.9, 0.9999):
+        unsure = Temperatures(arguments=10)
+        manifest = replace(pipeline.manifest, min_score=least, temperatures=unsure)
         found.append(Pipeline(manifest, Tokeniser(tokenizer, 16), encoder)(text))
     assert [entity.text for entity in found[0].entities] == ["قوات النظام", "حلب"]
+    assert [event.arguments for event in found[0].events] == [()]
     assert max(entity.score for entity in found[0].entities) < 0.9999
     assert (found[1].entities, found[1].events) == ((), ())

@@ -54,6 +54,7 @@ def test_a_stop_before_white_space_ends_a_sentence(marked: str) -> None:
         pytest.param('إن القصف "انتهى".|وقال ناشطون', id="quote before the period"),
         pytest.param("قوى الأمن (الأسايش).|شهود عيان", id="bracket before the period"),
         pytest.param("«إن القصف انتهى.»|وقال ناشطون", id="quote behind the period"),
+        pytest.param("قصفت الطائرات المدينة .|وقال ناشطون", id="period behind a space"),
     ],
 )
 def test_a_stop_glued_between_two_arabic_words_ends_a_sentence(marked: str) -> None:
@@ -180,6 +181,12 @@ def test_what_never_ends_is_cut_at_a_comma() -> None:
     assert len(first) == 401
     assert words[first[-1]].form == "،"
     assert len(second) == 300
+
+
+def test_what_never_ends_is_not_cut_within_a_number() -> None:
+    text = "كلمة " * (LONGEST_SENTENCE - 2) + "1,200 قتيل"
+    first, _ = split_sentences(text, cut(text))
+    assert len(first) == LONGEST_SENTENCE
 
 
 def test_what_never_ends_and_has_no_comma_is_cut_all_the_same() -> None:

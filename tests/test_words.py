@@ -56,6 +56,7 @@ def surfaces(text: str) -> list[str]:
         pytest.param("سو__ريا", "سو ريا", id="underscores between letters"),
         pytest.param("مـ ـقـ ـتل", "مقتل", id="letters spread"),
         pytest.param("مـ  ـقـ\u00a0ـتل", "مقتل", id="letters spread by other spaces"),
+        pytest.param("مـ.ـقـ .ـتل", "مقتل", id="letters spread by dots"),
         pytest.param("❤\ufe0f", "❤", id="variation selector"),
         pytest.param("\ud800", "?", id="lone surrogate"),
         pytest.param("Müller", "Müller", id="Latin letters with marks"),

@@ -50,10 +50,20 @@ class Manifest:
     window: int = 192  # pieces that the encoder reads at once
     thresholds: dict[str, float] = field(default_factory=dict)  # by class; 0.5 where silent
     temperatures: Temperatures = field(default_factory=Temperatures)
-    min_score: float = 0.0  # entities and events that score less are not reported
+    min_score: float = 0.0  # what scores less is not reported
     licence: str = ""
     metrics: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what would leave out everything, or mean nothing."""
+        if unknown := sorted(self.thresholds.keys() - set(self.schema.classes)):
+            raise MarsadError(f"thresholds: {unknown[0]!r} is no class of {self.schema.name}.")
+        for name, value in asdict(self.temperatures).items():
+            if not value > 0:
+                raise MarsadError(f"temperatures.{name}: found {value}, wanted more than 0.")
+        if not 0 <= self.min_score <= 1:
+            raise MarsadError(f"min_score: found {self.min_score}, wanted 0 to 1.")
 
 
 def read_manifest(folder: Path) -> Manifest:

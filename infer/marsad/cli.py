@@ -142,7 +142,9 @@ def evaluate_command(  # noqa: PLR0913 - each is an option
     ] = False,
     listed: Annotated[
         Path | None,
-        typer.Option("--mistakes", metavar="OUT", help="Write every mistake there, as JSONL."),
+        typer.Option(
+            "--mistakes", metavar="OUT", help="Write wrong entities and triggers there, as JSONL."
+        ),
     ] = None,
     as_json: AsJson = False,
     device: Device = "auto",

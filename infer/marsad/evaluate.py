@@ -141,11 +141,12 @@ def _report(
         np.sum(list(by_label.values()), axis=0) if by_label else np.zeros((len(gold), 3), np.int64)
     )
     weights = _resamples(len(gold))
-    resampled = {name: _f1(weights @ counts) for name, counts in by_label.items()}
-    macro = np.mean([resampled[name] for name in labels], axis=0) if labels else np.zeros(1)
+    resampled = {name: _f1(weights @ counts, none=np.nan) for name, counts in by_label.items()}
+    rows = np.ma.masked_invalid([resampled[name] for name in labels])
+    macro = rows.mean(axis=0).filled(np.nan) if labels else np.zeros(1)
     scores = {name: _score(counts, resampled[name]) for name, counts in by_label.items()}
     return Report(
-        _score(total, _f1(weights @ total)),
+        _score(total, _f1(weights @ total, none=np.nan)),
         scores,
         float(np.mean([scores[name].f1 for name in labels])) if labels else 0.0,
         *_interval(macro),
@@ -169,9 +170,10 @@ def _counts(gold: Sequence[set[Fact]], found: Sequence[set[Fact]], label: str) -
     return np.array(rows, dtype=np.int64)
 
 
-def _f1(sums: Counts) -> NDArray[np.float64]:
-    """F1 from (…, 3) sums; 0 where nothing was annotated and nothing found."""
-    f1: NDArray[np.float64] = 2 * sums[..., 0] / np.maximum(1, sums[..., 1] + sums[..., 2])
+def _f1(sums: Counts, *, none: float = 0.0) -> NDArray[np.float64]:
+    """F1 from (…, 3) sums; ``none`` where nothing was annotated and nothing found."""
+    both = sums[..., 1] + sums[..., 2]
+    f1: NDArray[np.float64] = np.where(both, 2 * sums[..., 0] / np.maximum(1, both), none)
     return f1
 
 
@@ -183,5 +185,7 @@ def _score(counts: Counts, resampled: NDArray[np.float64]) -> Score:
 
 
 def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.percentile(values, [2.5, 97.5])
+    """The middle 95 % of the samples that say anything."""
+    told = values[np.isfinite(values)]
+    low, high = np.percentile(told, [2.5, 97.5]) if len(told) else (0.0, 0.0)
     return float(low), float(high)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 from marsad.evaluate import Fact, annotated_facts, found_facts
@@ -43,16 +43,17 @@ def mistakes(records: Sequence[Record], documents: Iterable[Document]) -> Iterat
 def _paired(
     record: Record, kind: str, wanted: set[Fact], scores: dict[Fact, float]
 ) -> Iterator[Mistake]:
+    missed = sorted(wanted - scores.keys(), key=_place)
     left = sorted(scores.keys() - wanted, key=_place)
-    for fact in sorted(wanted - scores.keys(), key=_place):
-        other = max(left, key=partial(_shared, fact), default=None)
-        if other is None or not _shared(fact, other):
-            other = None
-        else:
-            left.remove(other)
-        yield _mistake(record, kind, fact, other, scores)
+    taken: dict[Fact, Fact] = {}
+    for fact, other in sorted(product(missed, left), key=lambda pair: -_shared(*pair)):
+        if _shared(fact, other) and fact not in taken and other not in taken.values():
+            taken[fact] = other
+    for fact in missed:
+        yield _mistake(record, kind, fact, taken.get(fact), scores)
     for other in left:
-        yield _mistake(record, kind, None, other, scores)
+        if other not in taken.values():
+            yield _mistake(record, kind, None, other, scores)
 
 
 def _mistake(

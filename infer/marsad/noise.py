@@ -145,7 +145,7 @@ def _ends(written: Sequence[str]) -> list[int]:
 
 
 def _is_letter(char: str) -> bool:
-    return char in _shapes()
+    return "isolated" in _shapes().get(char, ())
 
 
 def _joins(text: str, index: int) -> bool:

@@ -139,7 +139,7 @@ class Reader:
             logits = self._encoder.link(table, pairs)
             roles, chances = self._table.decode(logits, pairs, self.temperatures.arguments)
             for (sentence, t, e), role, chance in zip(part, roles, chances, strict=True):
-                if role:
+                if role and chance >= self.min_score:
                     links[sentence].append(Linked(t, e, int(role) - 1, float(chance)))
         return links
 

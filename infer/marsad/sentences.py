@@ -52,7 +52,8 @@ def _cut_endless(text: str, words: Sequence[Word], sentence: range) -> Iterator[
 
 
 def _is_comma(text: str, word: Word) -> bool:
-    return text[word.start] in "،؛,;"
+    around = text[word.start - 1 : word.start] + text[word.end : word.end + 1]
+    return text[word.start] in "،؛,;" and not around.isdigit()
 
 
 def _lines(text: str, words: Sequence[Word]) -> Iterator[range]:
@@ -116,7 +117,7 @@ def _abbreviates(text: str, words: Sequence[Word], stop: int) -> bool:
         return False
     # The era behind a year is the exception: عام 2015م. وأضاف and 1436هـ. وأضاف are two sentences.
     has_year = stop > 1 and words[stop - 2].form.isdigit() and not _breaks(text, words, stop - 1)
-    return not (has_year and text[words[stop - 1].start] in "مه")
+    return not (has_year and letter in "مه")
 
 
 def _spreads_word(text: str, words: Sequence[Word], run: range) -> bool:
@@ -128,7 +129,8 @@ def _spreads_word(text: str, words: Sequence[Word], run: range) -> bool:
 
 def _can_end_glued(text: str, words: Sequence[Word], stop: int) -> bool:
     before = words[stop - 1]
-    return _touch(text, words, stop) and (text[before.start] in _CLOSERS or _is_long(text, before))
+    closed = text[before.start] in _CLOSERS and _touch(text, words, stop)
+    return closed or _is_long(text, before)
 
 
 def _is_long(text: str, word: Word) -> bool:

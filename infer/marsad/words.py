@@ -32,8 +32,8 @@ LONGEST = 64  # letters; a longer run is cut, so that no word outgrows an encode
 KEPT = 1 << 16  # words that are not spelt, or cut into pieces, anew whenever they come
 
 _DECORATION = f"[{MARKS}{TATWEEL}{INVISIBLE}]*+"
-# Letters are spread with tatweel and spaces to slip past platforms' filters: مـ ـقـ ـتل is مقتل.
-_SPREAD = f"(?<={TATWEEL})(?:[ \u00a0]{{1,3}}{TATWEEL}{_DECORATION})++"
+# Letters are spread with tatweel, spaces, dots to slip past platforms' filters: مـ ـقـ.ـتل is مقتل.
+_SPREAD = f"(?<={TATWEEL})(?:[ \u00a0.]{{1,3}}{TATWEEL}{_DECORATION})++"
 _BETWEEN = f"{_DECORATION}(?:{_SPREAD}|_++{_DECORATION})?+"
 _TAIL = f"(?:[{INVISIBLE}]*[{MARKS}{TATWEEL}])*"
 
@@ -68,7 +68,7 @@ _LETTERS = str.maketrans(
         "ی": "ي",
     }
 )
-_DROPPED = re.compile(f"[{MARKS}{TATWEEL}{INVISIBLE}]|(?<={TATWEEL})[ \u00a0]+(?={TATWEEL})")
+_DROPPED = re.compile(f"[{MARKS}{TATWEEL}{INVISIBLE}]|(?<={TATWEEL})[ \u00a0.]+(?={TATWEEL})")
 
 
 class Word(NamedTuple):
