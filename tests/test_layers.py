@@ -20,7 +20,7 @@ LAYERS = {
         server.receive server.schemas server.huggingface server.edge server.api server.openapi
         server.app server.protocol server.run cli""",
     TRAIN: """encoders losses checkpoint loop texts standoff corpora vary config batches network
-        pretrain learn calibrate card attention quantise export folds ways torch_ways
+        prepare pretrain learn calibrate card attention quantise export folds ways torch_ways
         peaks bench cli""",
 }
 LIMIT = 300  # lines

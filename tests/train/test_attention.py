@@ -19,12 +19,17 @@ from marsad_train.network import Network
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
+@pytest.mark.parametrize("words_after", [0, 1])
 def test_attention_as_one_operator_scores_as_its_parts_do(
-    tiny_bert: Path, schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_bert: Path,
+    schema: Schema,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words_after: int,
 ) -> None:
     torch.manual_seed(0)
     encoder = AutoModel.from_pretrained(tiny_bert, attn_implementation="eager")  # as a run's is
-    network = Network(encoder, schema, words_after=1).eval()
+    network = Network(encoder, schema, words_after=words_after).eval()
     tokeniser = Tokeniser(Tokenizer.from_file(str(tiny_bert / "tokenizer.json")), 64)
     batch = export.sample_batch(tokeniser, WordCutter(Spelling()))
     monkeypatch.setattr(quantise, "NARROW", 16)  # so that a network so small is quantised

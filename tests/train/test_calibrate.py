@@ -49,8 +49,11 @@ class Sure:
 
 def test_scores_come_to_say_how_often_they_are_right(schema: Schema, tokenizer: Tokenizer) -> None:
     encoder, tokeniser = Sure(schema), Tokeniser(tokenizer, 16)
-    records = [RIGHT] * 3 + [WRONG]
     manifest = Manifest(name="sure", schema=schema)
+    few = fit_temperatures(manifest, tokeniser, encoder, [RIGHT] * 3 + [WRONG])
+    assert few == Temperatures()
+    encoder.asked = 0
+    records = [RIGHT] * 60 + [WRONG] * 20
     heat = fit_temperatures(manifest, tokeniser, encoder, records)
     assert encoder.asked == 1
     errors = []
@@ -58,9 +61,9 @@ def test_scores_come_to_say_how_often_they_are_right(schema: Schema, tokenizer: 
         pipeline = Pipeline(
             Manifest(name="sure", schema=schema, temperatures=own), tokeniser, encoder
         )
-        scores, right = answers(records, list(pipeline.tag([TEXT] * 4)))["entity"]
-        assert right == [True, True, True, False]
-        errors.append(calibration(scores, right, 3).error)
+        scores, right = answers(records, list(pipeline.tag([TEXT] * 80)))["entity"]
+        assert right == [True] * 60 + [False] * 20
+        errors.append(calibration(scores, right, 60).error)
     assert errors[0] == pytest.approx(10 / 11 - 0.75, abs=1e-3)
     assert errors[1] < 0.02
     assert heat.classes < 1  # there never is one, so surer is truer

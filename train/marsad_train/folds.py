@@ -5,6 +5,7 @@ import json
 import logging
 import random
 from pathlib import Path
+from typing import Any
 
 from marsad.errors import MarsadError
 from marsad.evaluate import Report, evaluate
@@ -21,8 +22,8 @@ def cross_validate(run: Run, folds: int) -> dict[str, Report]:
     """Train once for each fold, and score each on its own part; resumes what was killed.
 
     The first training corpus and the dev records are put together and cut anew, records of one
-    document (of one ``url``, where they have it) into the same part. All other corpora are trained
-    on each time. Each part's epoch is chosen on that part, as dev's is on dev.
+    document (of one ``url`` or ``doc``, where they have it) into the same part. All other corpora
+    are trained on each time. Each part's epoch is chosen on that part, as dev's is on dev.
 
     Raises:
         MarsadError: the first corpus is not of records, or there are too few of them.
@@ -54,14 +55,21 @@ def cross_validate(run: Run, folds: int) -> dict[str, Report]:
 
 
 def _lines(path: Path) -> list[str]:
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise MarsadError(f"{path}: {error.strerror or error}.") from error
     return [f"{line}\n" for line in text.split("\n") if line.strip()]
+
+
+def _document(row: dict[str, Any]) -> str | None:
+    return row.get("url") or row.get("doc")
 
 
 def _parts(lines: list[str], folds: int, seed: int) -> list[list[str]]:
     documents: dict[str, list[str]] = {}
     for number, line in enumerate(lines):
-        documents.setdefault(json.loads(line).get("url") or str(number), []).append(line)
+        documents.setdefault(_document(json.loads(line)) or str(number), []).append(line)
     if len(documents) < folds:
         raise MarsadError(f"{len(documents)} documents are too few for {folds} folds.")
     names = sorted(documents)

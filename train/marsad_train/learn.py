@@ -1,7 +1,6 @@
 """A training run: from corpora to the best epoch's weights."""
 
 import dataclasses
-import hashlib
 import json
 import logging
 import math
@@ -21,7 +20,7 @@ from marsad.bundle import Manifest
 from marsad.errors import MarsadError
 from marsad.evaluate import Report, evaluate
 from marsad.pipeline import Pipeline
-from marsad.records import Record, read_records
+from marsad.records import Record
 from marsad.schema import Schema
 from marsad.tables import build
 from marsad.tokenise import Tokeniser
@@ -29,11 +28,11 @@ from marsad.words import WordCutter
 from marsad_train import checkpoint
 from marsad_train.batches import Batches, Targets
 from marsad_train.config import Run, Weights, read_schema
-from marsad_train.corpora import read_corpus
-from marsad_train.encoders import Pretrained, load_pretrained
+from marsad_train.encoders import Pretrained, files_of_encoder
 from marsad_train.loop import Trainer
 from marsad_train.losses import class_loss, link_loss, partial_loss
 from marsad_train.network import Network, Outputs, TorchEncoder
+from marsad_train.prepare import read_dev, read_encoder, read_train
 
 log = logging.getLogger(__name__)
 ORIGIN = "origin.json"
@@ -51,14 +50,12 @@ def train(run: Run) -> None:
     """
     schema = read_schema(Path(run.schema))
     cutter = WordCutter(run.spelling)
-    dev = read_records(Path(run.dev), schema)
     if run.start and load_run(Path(run.start))[1] != schema:
         raise MarsadError(f"start: {run.start} is of another schema, whose heads fit nothing here.")
-    if not any(record.entities is not None for record in dev):
-        raise MarsadError(f"{run.dev}: no record has entities; the best epoch is chosen by them.")
-    examples = [read_corpus(corpus, i, schema, cutter) for i, corpus in enumerate(run.train)]
+    dev = read_dev(run, schema, cutter)
+    examples = read_train(run, schema, cutter)
     torch.manual_seed(run.plan.seed)
-    pretrained = _pretrained(run)
+    pretrained = read_encoder(run.encoder)
     folder = Path(run.output)
     checkpoint.claim(folder, _settings(run, schema))
     tokeniser = Tokeniser(pretrained.tokenizer, run.encoder.window)
@@ -81,23 +78,6 @@ def train(run: Run) -> None:
             with _averaged(network, folder, epoch, run.average):
                 read = Pipeline(manifest, tokeniser, TorchEncoder(network))
                 _keep(folder, network, epoch, score(read, dev))
-
-
-def _pretrained(run: Run) -> Pretrained:
-    pretrained = load_pretrained(run.encoder.name, attn_implementation="eager")
-    longest = pretrained.encoder.config.max_position_embeddings
-    if run.encoder.window > longest:
-        raise MarsadError(
-            f"encoder.window: {run.encoder.window} pieces, but {run.encoder.name} reads {longest}."
-        )
-    if run.encoder.words_after:
-        layers = getattr(getattr(pretrained.encoder, "encoder", None), "layer", ())
-        if not 0 < run.encoder.words_after < len(layers):
-            raise MarsadError(
-                f"encoder.words_after: found {run.encoder.words_after}; {run.encoder.name} has "
-                f"{len(layers)} layers as BERT has them, and some must come before and behind."
-            )
-    return pretrained
 
 
 def _start(network: Network, earlier: Path) -> None:
@@ -155,12 +135,14 @@ def figures(reports: dict[str, Report]) -> dict[str, Any]:
 def _settings(run: Run, schema: Schema) -> dict[str, Any]:
     """All that a run is made of; what a resumed run must not find changed."""
     paths = [Path(run.dev), *(Path(corpus.path) for corpus in run.train)]
+    paths += {Path(corpus.texts) for corpus in run.train if corpus.texts}
+    paths += files_of_encoder(run.encoder.name)
     if run.start:
         paths.append(Path(run.start) / BEST)
     return {
         "run": dataclasses.asdict(run),
         "schema": dataclasses.asdict(schema),
-        "data": {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths},
+        "data": checkpoint.digests(paths),
     }
 
 

@@ -61,6 +61,10 @@ class Trainer:
     ) -> None:
         precision = "bf16" if torch.cuda.is_available() else "no"
         self.accelerator = Accelerator(mixed_precision=precision)
+        if self.accelerator.num_processes > 1:
+            raise MarsadError(
+                "training is of one process; start it without torchrun or accelerate."
+            )
         optimiser = torch.optim.AdamW(parameter_groups(module, encoder, plan), fused=True)
         self.module, self.optimiser = self.accelerator.prepare(module, optimiser)
         self.plan = plan

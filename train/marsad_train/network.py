@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from marsad.encode import CPU_BUDGET, GPU_BUDGET, Batch, Floats, Pairs, Scores
 from marsad.schema import Schema
+from marsad_train.encoders import LIKE_BERT
 
 NEAR = 16  # word distances beyond this look alike
 KIND_WIDTH = 32
@@ -106,6 +107,8 @@ class Network(nn.Module):
         super().__init__()
         width = encoder.config.hidden_size
         self.words_after = words_after
+        # Run layer by layer, the attention of these can be exported as one operator.
+        self.like_bert = encoder.config.model_type in LIKE_BERT
         if hasattr(encoder, "pooler"):
             encoder.pooler = None  # reads the first piece only; our classes read them all
         for module in list(encoder.modules()):
@@ -122,29 +125,27 @@ class Network(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor, firsts: Tensor) -> Outputs:
         """A ``marsad.encode.Batch``: ids and mask (rows, pieces), firsts (rows, words)."""
-        if self.words_after:
-            hidden, mask = self._read_words(ids, mask, firsts)
-            hidden = self.dropout(hidden)
-            states = hidden[:, 1:]
-        else:
-            hidden = self.dropout(self.encoder(input_ids=ids, attention_mask=mask)[0])
-            states = _taken(hidden, firsts)
+        hidden, mask = self._read(ids, mask, firsts)
+        hidden = self.dropout(hidden)
+        states = hidden[:, 1:] if self.words_after else _taken(hidden, firsts)
         inside = mask.unsqueeze(-1).to(hidden.dtype)
         mean = (hidden * inside).sum(1) / inside.sum(1)
         highest = (hidden + (inside - 1) * 1e4).amax(1)
         pooled = torch.cat([mean, highest], dim=-1)
         return Outputs(self.entities(states), self.triggers(states), self.classes(pooled), states)
 
-    def _read_words(self, ids: Tensor, mask: Tensor, firsts: Tensor) -> tuple[Tensor, Tensor]:
-        """Run the lower layers on pieces, and the others on piece 0 and each word's first piece.
+    def _read(self, ids: Tensor, mask: Tensor, firsts: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the layers on pieces, those above ``words_after`` on piece 0 and words' first pieces.
 
         Returns:
-            states (rows, 1 + words, width), and their mask
+            states (rows, pieces or 1 + words, width), and their mask
         """
+        if not self.like_bert:
+            return self.encoder(input_ids=ids, attention_mask=mask)[0], mask
         hidden = self.encoder.embeddings(input_ids=ids)
         bias = _bias(mask, hidden.dtype)
         for number, layer in enumerate(self.encoder.encoder.layer):
-            if number == self.words_after:
+            if number == self.words_after > 0:
                 firsts = nn.functional.pad(firsts, (1, 0))
                 hidden = _taken(hidden, firsts)
                 mask = nn.functional.pad((firsts[:, 1:] > 0).to(mask.dtype), (1, 0), value=1)

@@ -16,7 +16,7 @@ from marsad.errors import MarsadError
 from marsad.tokenise import Tokeniser
 from marsad.words import Spelling, WordCutter
 from marsad_train import checkpoint
-from marsad_train.encoders import Pretrained, load_pretrained
+from marsad_train.encoders import Pretrained, files_of_encoder, load_pretrained, positions
 from marsad_train.loop import Plan, Trainer
 from marsad_train.texts import read_texts
 
@@ -118,6 +118,11 @@ def masked_model(pretrained: Pretrained) -> MaskedModel:
     missing = model.base_model.load_state_dict(pretrained.encoder.state_dict(), strict=False)
     if missing.missing_keys:
         raise MarsadError(f"The encoder lacks weights: {', '.join(missing.missing_keys[:3])}.")
+    if not (hasattr(model, "cls") or hasattr(model, "lm_head")):
+        kind = pretrained.encoder.config.model_type
+        raise MarsadError(
+            f"A {kind} has no head of BERT's or RoBERTa's kind to be pretrained with."
+        )
     for layer in model.modules():
         if isinstance(layer, torch.nn.Dropout):
             layer.p = 0.0  # text seen once or twice needs none, and on a CPU it takes half the time
@@ -129,10 +134,16 @@ def pretrain(settings: Pretraining) -> None:
     torch.manual_seed(settings.plan.seed)
     folder = Path(settings.output)
     pretrained = load_pretrained(settings.encoder)
+    if settings.block > positions(pretrained.encoder):
+        raise MarsadError(
+            f"block: found {settings.block}; {settings.encoder} reads "
+            f"{positions(pretrained.encoder)} pieces."
+        )
     module = masked_model(pretrained)
     train, held = _blocks(settings, pretrained)
     masker = _masker(pretrained, settings)
-    checkpoint.claim(folder, dataclasses.asdict(settings))
+    data = checkpoint.digests([Path(settings.text), *files_of_encoder(settings.encoder)])
+    checkpoint.claim(folder, dataclasses.asdict(settings) | {"data": data})
     trainer = Trainer(module, module.model.base_model, settings.plan, folder)
 
     def loss_of(index: int) -> torch.Tensor:

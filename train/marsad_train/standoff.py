@@ -9,6 +9,8 @@ from marsad.records import Record, parse_record
 from marsad.schema import Schema
 from marsad_train.texts import read_texts
 
+KEYS = {"document", "start", "end"}
+
 
 def read_standoff(path: Path, texts: Path, schema: Schema) -> Iterator[Record]:
     """Records whose text is ``[start, end)`` of the ``document`` of that id among ``texts``.
@@ -28,6 +30,8 @@ def read_standoff(path: Path, texts: Path, schema: Schema) -> Iterator[Record]:
         if line.strip():
             try:
                 row = json.loads(line)
+                if lacking := KEYS - row.keys():
+                    raise MarsadError(f"the key {min(lacking)!r} is missing.")
                 text = documents[row["document"]][row["start"] : row["end"]]
                 name = f"{row['document']}:{row['start']}"
                 yield parse_record({**row, "id": name, "text": text}, schema)
