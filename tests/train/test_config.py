@@ -25,7 +25,7 @@ def test_changes_override_a_file_and_its_base() -> None:
     run = read_config(Run, Path("configs/arabert.toml"), changes)
     assert (run.encoder.name, run.epochs, run.plan.clip) == ("/models/arabert", 2, 0.5)
     assert run.train[0].share == 0.5
-    assert run.encoder.window == 128  # the file's own
+    assert run.plan.encoder_rate == 3e-5  # the file's own
     assert run.train[0].path == "data/corpus/train.jsonl"  # the base's
 
 
