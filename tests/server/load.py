@@ -233,6 +233,7 @@ def end_in_full_load(server: Server, clients: int) -> bool:
         server.tell_to_end()
         return await pressing
 
+    time.sleep(0.5)  # a line is logged behind its answer
     answered_before = server.answered()
     tally = asyncio.run(play())
     code = server.wait()
