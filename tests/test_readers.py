@@ -192,15 +192,18 @@ def test_a_folder_that_cannot_be_read_fails_in_a_glob_too(
 ) -> None:
     for name in ("n/a/x.txt", "n/b/y.txt"):
         put(name)
-    look = os.scandir
 
-    def refuse(path: str) -> Any:
-        if path == "n/a":
-            raise PermissionError(13, "Permission denied")
-        return look(path)
+    def refusing(look: Any) -> Any:
+        def refuse(path: str) -> Any:
+            if path == "n/a":
+                raise PermissionError(13, "Permission denied")
+            return look(path)
 
-    monkeypatch.setattr(os, "scandir", refuse)
-    for pattern in ("n/*/*.txt", "n/**/*.txt"):
+        return refuse
+
+    for name in ("scandir", "listdir"):
+        monkeypatch.setattr(os, name, refusing(getattr(os, name)))
+    for pattern in ("n/*/*.txt", "n/**/*.txt", "n/**", "n/*", "n"):
         assert ids(pattern) == ["! n/a", "n/b/y.txt"]
 
 

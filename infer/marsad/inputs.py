@@ -140,10 +140,10 @@ def _match(pattern: str, suffixes: Collection[str]) -> Iterator[Found]:
         yield Failure(Place(pattern), "no file matches.")
     walked: set[Path] = set()
     for name, match in sorted(found.items()):
+        if not walked.isdisjoint(Path(name).parents):
+            continue
         if isinstance(match, Failure):
             yield match
-            continue
-        if not walked.isdisjoint(Path(name).parents):
             continue
         if os.path.isdir(name):
             walked.add(Path(name))

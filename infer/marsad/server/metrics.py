@@ -31,7 +31,9 @@ class Metrics:
             "marsad_queue_requests", "Requests being received or waiting.", registry=registry
         )
         self.queue_words = Gauge(
-            "marsad_queue_words", "Words accepted and not answered.", registry=registry
+            "marsad_queue_words",
+            "Words accepted and not answered; long ones count as several.",
+            registry=registry,
         )
         self.batch_documents = Histogram(
             "marsad_batch_documents", "Documents of a batch.", buckets=SIZES, registry=registry
