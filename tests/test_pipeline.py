@@ -112,10 +112,10 @@ def test_the_cost_of_a_text_without_a_stop_is_linear(pipeline: Pipeline) -> None
     assert seconds(8_000) < 40 * seconds(1_000)  # 64 times, if it were quadratic
 
 
-def test_an_argument_is_sought_no_further_than_a_window(pipeline: Pipeline) -> None:
+def test_an_argument_is_sought_no_further_than_annotated_ones_are(pipeline: Pipeline) -> None:
     near, far = (
-        pipeline("قصفت حلب " + "مجهول " * 12 + "أمس"),
-        pipeline("قصفت " + "مجهول " * 40 + "حلب"),
+        pipeline("قصفت حلب " + "مجهول " * 46 + "أمس"),
+        pipeline("قصفت " + "مجهول " * 48 + "حلب"),
     )
     assert len(near.events[0].arguments) == 2
     assert not far.events[0].arguments
@@ -175,6 +175,11 @@ def test_progress_counts_the_characters_read(pipeline: Pipeline) -> None:
     told: list[int] = []
     list(pipeline.tag(["حلب", "إدلب حلب"], progress=told.append))
     assert sum(told) == len("حلب") + len("إدلب حلب")
+
+
+def test_a_single_text_is_not_read_letter_by_letter(pipeline: Pipeline) -> None:
+    with pytest.raises(TypeError, match="for one, call the pipeline itself"):
+        next(pipeline.tag("حلب"))
 
 
 def test_batches_hold_no_more_than_their_budget(pipeline: Pipeline, encoder: Encoder) -> None:

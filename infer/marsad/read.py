@@ -12,6 +12,9 @@ from marsad.tokenise import Tokeniser, Window
 
 WORDS = 4_096  # that are decoded at once, padding included
 PAIRS = 2_048  # pairs that are scored at once
+# Words between a trigger and its argument: of 20,067 annotated arguments 4 are more than 45 apart,
+# and of what was found further off most was wrong. It keeps the cost of long sentences linear, too.
+FARTHEST = 48
 
 Spelt = Sequence[tuple[int, ...]]  # the pieces of each word of a sentence
 
@@ -126,8 +129,7 @@ class Reader:
                 zip(triggers, entities, strict=True)
             )
             for t, e in self._table.pairs(own_triggers, own_entities)
-            # Only a sentence beyond a window has such pairs; unchecked, their number is quadratic.
-            if abs(own_triggers[t].first - own_entities[e].first) < self._tokeniser.window
+            if abs(own_triggers[t].first - own_entities[e].first) <= FARTHEST
         ]
         links: list[list[Linked]] = [[] for _ in states]
         if not rows:
