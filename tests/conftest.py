@@ -114,3 +114,10 @@ def encoder(schema: Schema, tokenizer: Tokenizer) -> LexiconEncoder:
 @pytest.fixture
 def pipeline(schema: Schema, tokenizer: Tokenizer, encoder: LexiconEncoder) -> Pipeline:
     return make_pipeline(schema, tokenizer, encoder)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -149,6 +149,18 @@ def test_a_finished_output_is_not_touched_unless_overwritten(run: Run) -> None:
     assert Path("o.jsonl").stat().st_mtime_ns > before
 
 
+def test_what_another_version_recorded_is_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_news()
+    break_off(monkeypatch, run, "o.jsonl", 1)
+    journal = Path("o.jsonl.progress")
+    journal.write_text(json.dumps(json.loads(journal.read_text()) | {"version": 1}))
+    result = run("n", "-o", "o.jsonl")
+    assert result.exit_code == 2
+    assert "of another version of Marsad; --overwrite starts afresh" in result.stderr
+
+
 def changed_input() -> list[str]:
     Path("n/c.txt").write_text(TEXT)
     return []

@@ -10,12 +10,13 @@ import termios
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from marsad import bundle
+from marsad import __version__, bundle
 from marsad.bundle import Manifest, write_manifest
 from marsad.cli import app
 from marsad.pipeline import Pipeline
@@ -28,11 +29,14 @@ TEXT = "قصفت قوات النظام بلدة في إدلب أمس"
 # the background of a shell ignore interrupts, and so would their children.
 PROGRAM = """
 import signal, sys, time
+from types import SimpleNamespace
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from marsad import pipeline
 from marsad.schema import Document
 
 class Fake:
+    manifest = SimpleNamespace(schema=SimpleNamespace(roles=()))
+
     def tag(self, texts, *, progress):
         for text in texts:
             for start in range(0, len(text), 100_000):
@@ -44,13 +48,6 @@ pipeline.load = lambda *args, **options: Fake()
 from marsad.cli import main
 main()
 """
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder that is the current one."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
@@ -214,6 +211,8 @@ def test_documents_stay_with_their_sources_however_far_the_pipeline_reads_ahead(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class ReadingAhead:
+        manifest = SimpleNamespace(schema=SimpleNamespace(roles=()))
+
         def tag(self, texts: Iterator[str], **_: object) -> Iterator[Document]:
             while chunk := list(islice(texts, 10)):
                 yield from map(Document, chunk)
@@ -329,7 +328,7 @@ def model(folder: Path, schema: Schema) -> Path:
     """A bundle whose manifest is good, and nothing else."""
     path = folder / "model"
     path.mkdir()
-    metrics = {"entity": {"f1": 0.85}}
+    metrics = {"entity": {"micro": {"f1": 0.85, "low": 0.8, "high": 0.9}}}
     write_manifest(path, Manifest(name="tiny", schema=schema, licence="CC0", metrics=metrics))
     (path / bundle.TOKENIZER).write_text("{}")
     (path / bundle.MODEL).write_bytes(b"no graph")
@@ -377,7 +376,8 @@ def test_info_says_what_a_model_is(model: Path) -> None:
     assert "entities  PER, ARMED, ORG, LOC, FAC, WEAPON, DATE, VICTIM" in lines
     assert "role      victim: VICTIM, PER in KILLED, INJURED" in lines
     assert "licence   CC0" in lines
-    assert "  entity.f1  0.85" in lines
+    assert "  entity  F1 0.850 [0.800, 0.900]" in lines
+    assert lines[-1] == "more in its README.md, all of it with --json"
 
 
 def test_info_as_json_holds_the_manifest(model: Path) -> None:
@@ -385,6 +385,10 @@ def test_info_as_json_holds_the_manifest(model: Path) -> None:
     assert (about["name"], about["schema"]["name"]) == ("tiny", "conflict-v1")
     assert about["bytes"] == sum(path.stat().st_size for path in model.iterdir())
     assert set(about["versions"]) == {"marsad", "onnxruntime", "tokenizers", "numpy", "python"}
+
+
+def test_the_version_is_told() -> None:
+    assert invoke("--version").stdout == f"marsad {__version__}\n"
 
 
 def test_info_about_no_bundle_is_one_line(folder: Path) -> None:
@@ -439,6 +443,19 @@ def test_evaluate_scores_other_ways_of_writing_and_lists_mistakes(run: Run, fold
     assert table["noise"]["tatweel"]["flips"] == 0
 
 
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("gold.jsonl", "gold.jsonl: this is what is read; give another file."),
+        ("nowhere/wrong.jsonl", "nowhere/wrong.jsonl: No such file or directory."),
+    ],
+)
+def test_mistakes_go_neither_over_the_gold_nor_nowhere(run: Run, out: str, message: str) -> None:
+    Path("gold.jsonl").write_text(json.dumps(RECORD) + "\n")
+    assert only_error(run("evaluate", "gold.jsonl", "--mistakes", out)) == message
+    assert json.loads(Path("gold.jsonl").read_text()) == RECORD
+
+
 def test_evaluate_as_json_says_the_same(run: Run) -> None:
     Path("gold.jsonl").write_text(json.dumps(RECORD) + "\n")
     table = json.loads(run("evaluate", "gold.jsonl", "--json").stdout)
@@ -464,8 +481,9 @@ def test_evaluate_as_json_says_the_same(run: Run) -> None:
             b'{"text": "abc", "entities": [{"start": 0, "end": 1, "label": "CITY"}]}',
             "unknown label 'CITY'. Known: PER, ARMED",
         ),
+        (b'{"text": "abc", "entites": []}', "gold.jsonl: nothing is annotated there"),
     ],
-    ids=["missing", "empty", "bytes", "json", "deep", "classes", "offsets", "label"],
+    ids=["missing", "empty", "bytes", "json", "deep", "classes", "offsets", "label", "nothing"],
 )
 def test_gold_that_is_no_gold_is_one_line_and_status_2(
     run: Run, content: bytes | None, message: str

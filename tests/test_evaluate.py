@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from seqeval.scheme import IOB2
 
 from marsad.calibration import calibration
-from marsad.evaluate import agreement, answers, evaluate
+from marsad.evaluate import agreement, answers, entity_facts, evaluate
 from marsad.records import Link, Record, Span
 from marsad.schema import Argument, Document, Entity, Event, Sentence, bio_tags
 
@@ -149,7 +149,7 @@ def test_every_class_of_a_sentence_is_an_answer_yes_or_no() -> None:
 
 
 def test_agreement_is_of_what_was_found() -> None:
-    assert agreement([found()], [found()]) == 1
-    assert agreement([found()], [found(label="FAC")]) == 0.5
-    assert agreement([Document("")], [found()]) == 0
-    assert agreement([found()], [found(role="target")], "argument") == 0.5
+    assert agreement(entity_facts([found()]), entity_facts([found()])) == 1
+    assert agreement(entity_facts([found()]), entity_facts([found(label="FAC")])) == 0.5
+    assert agreement(entity_facts([Document("")]), entity_facts([found()])) == 0
+    assert agreement(entity_facts([Document("")]), entity_facts([Document("")])) == 1

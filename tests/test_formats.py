@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,12 +22,6 @@ from marsad.sources import Item, Source
 
 TEXT = "قصفت قوات النظام حلب أمس . مقتل مدنيين في إدلب"
 HOSTILE = "</p><script>alert(1)</script><img src=x onerror=alert(1)> \" ' \u202e \x00 \ud800"
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def found(name: str) -> list[Item]:
@@ -209,7 +204,7 @@ def test_a_library_that_is_missing_is_named(folder: Path, monkeypatch: pytest.Mo
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
     Path("a.parquet").write_bytes(b"PAR1")
     assert texts("a.parquet") == [
-        "! a.parquet: Parquet needs pyarrow, which is not installed: pip install 'marsad[formats]'."
+        "! Parquet needs pyarrow, which is not installed: pip install 'marsad[formats]'."
     ]
 
 
@@ -230,12 +225,39 @@ def test_a_table_has_a_row_an_entity_and_a_row_an_event(documents: list[Document
     assert rows[-1]["id"] == second.id.replace("\ud800", "\ufffd")
 
 
+def test_every_role_has_its_column_whatever_was_found() -> None:
+    text = written(partial(write_csv, roles=("actor", "weapon")), [Document("", id="a")])
+    assert text.decode("utf-8-sig").splitlines()[0].endswith("sentence_text,actor,weapon")
+    own = Document("", id="a", fields={"weapon": "x"})
+    (row,) = csv.DictReader(
+        io.StringIO(written(partial(write_csv, roles=("weapon",)), [own]).decode("utf-8-sig"))
+    )
+    assert (row["weapon"], row["input.weapon"]) == ("", "x")
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ([36, 36.5], [36.0, 36.5]),
+        ([1, None], [1, None]),
+        ([2**60, 1], [2**60, 1]),
+        ([2**60, 0.5], [str(2**60), "0.5"]),
+        ([2**70, 1], [str(2**70), "1"]),
+        ([1, True], ["1", "true"]),
+    ],
+)
+def test_columns_of_numbers_stay_numbers(values: list[object], kept: list[object]) -> None:
+    rows = [Document("", id=str(n), fields={"n": value}) for n, value in enumerate(values)]
+    table = pq.read_table(io.BytesIO(written(write_parquet, rows)))
+    assert table["n"].to_pylist() == kept
+
+
 def test_parquet_holds_what_json_holds(documents: list[Document]) -> None:
     table = pq.read_table(io.BytesIO(written(write_parquet, documents)))
     first, second = table.to_pylist()
     for sentence in first["sentences"]:
         sentence["scores"] = dict(sentence["scores"])
-    wanted = documents[0].as_dict() | {"n": "1"}
+    wanted = documents[0].as_dict()
     assert {key: first[key] for key in wanted} == wanted
     assert second["text"] == HOSTILE.replace("\ud800", "\ufffd")
 

@@ -16,13 +16,6 @@ from marsad.sources import Item, Source
 WANTED = ".txt or .jsonl or .csv or .parquet (or these with .gz or .zst), or - for standard input."
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder that is the current one."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def put(path: str, content: str | bytes = "حلب") -> None:
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -155,6 +148,21 @@ def test_a_folder_without_a_known_format_is_a_failure(folder: Path) -> None:
     assert found("n") == [
         Failure(Place("n"), "no .txt or .jsonl or .csv or .parquet file in this folder.")
     ]
+
+
+def test_what_a_folder_holds_beside_is_counted(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("n/a.txt", "n/readme.md", "n/deep/noext"):
+        put(name)
+    survey(["n"], READERS)
+    assert caplog.messages == ["2 files in folders are of no known format, and passed over."]
+
+
+def test_a_text_needs_no_temporary_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put("a.txt")
+    monkeypatch.setattr("marsad.readers.TemporaryFile", lambda: pytest.fail("a file was made"))
+    assert [item for item in found("a.txt") if isinstance(item, Failure)] == []
 
 
 def test_a_linked_folder_is_read_but_not_round_in_circles(folder: Path) -> None:

@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
@@ -66,7 +65,7 @@ class Archive:
 
     Raises:
         MarsadError: they are of another run.
-        OSError: they cannot be written; ``writing`` says so.
+        OSError: they cannot be written; ``naming`` says so.
     """
 
     def __init__(self, path: Path, basis: Basis, *, overwrite: bool) -> None:
@@ -170,6 +169,8 @@ class Archive:
             return None
         except (ValueError, TypeError, KeyError) as error:
             raise MarsadError(f"{self._journal}: no record of progress; {AGAIN}.") from error
+        if known.version != VERSION:
+            raise MarsadError(f"{self._journal}: of another version of Marsad; {AGAIN}.")
         for name, before, now in zip(Basis._fields, known.basis, basis, strict=True):
             if before != now:
                 raise MarsadError(
@@ -259,15 +260,6 @@ def batches(items: Iterable[Item]) -> Iterator[list[Item]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what the system says of an output into an error that names it."""
-    try:
-        yield
-    except OSError as error:
-        raise MarsadError(f"{path}: {error.strerror or error}.") from error
 
 
 def files_of(path: Path) -> set[Path]:

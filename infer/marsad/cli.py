@@ -2,41 +2,39 @@
 
 import importlib
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 from uuid import uuid4
 
 import typer
 
 from marsad import __version__, pipeline
-from marsad.archive import Archive, Basis, files_of, tag_archive, writing
+from marsad.archive import Archive, Basis, files_of, tag_archive
 from marsad.bundle import EMBEDDED, fingerprint, read_manifest
-from marsad.console import is_terminal, print_lines, said_warnings, say, stdin, stdout
-from marsad.errors import MarsadError
-from marsad.evaluate import evaluate
+from marsad.console import is_terminal, print_lines, said_warnings, say, stdin
+from marsad.errors import MarsadError, naming
+from marsad.evaluate import annotated_facts, evaluate
 from marsad.extras import formats_library
 from marsad.inputs import STDIN, Survey, survey
-from marsad.lines import json_text, write_text
+from marsad.lines import json_text
 from marsad.meter import Meter, open_bar, tag_sources
 from marsad.mistakes import mistakes
 from marsad.noise import NOISES, cost_of_noise
+from marsad.output import format_name, to_stream
 from marsad.readers import READERS, read
 from marsad.records import read_records
 from marsad.report import describe, info_lines, mistake_table, noise_table, score_table
-from marsad.schema import Document
 from marsad.server.settings import KEY, parse_flags, read_settings
 from marsad.terminal import plain
-from marsad.writers import FORMATS, Format, format_for, open_output, write_once
+from marsad.writers import FORMATS, format_of
 
 # Exit statuses; the last two are what a shell reports of a program that ended by the signal.
 SOME_FAILED, REFUSED, INTERRUPTED, CUT_OFF = 1, 2, 130, 141
-WIDEST = 100  # columns; longer lines are hard to follow
 USAGE = "nothing to read; give files, folders, globs, or - for standard input: marsad tag news/"
 
 app = typer.Typer(
@@ -44,7 +42,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Read Arabic news of armed conflict: who did what to whom, where and when.",
 )
 Model = Annotated[
     Path | None, typer.Option(metavar="DIR", help="A model bundle; without it, Marsad's own.")
@@ -84,6 +81,22 @@ MinScore = Annotated[
 ]
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"marsad {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say it.")
+    ] = False,
+) -> None:
+    """Read Arabic news of armed conflict: who did what to whom, where and when."""
+
+
 @app.command("tag")
 def tag_command(  # noqa: PLR0913 - each is an option
     inputs: Inputs = None,
@@ -106,7 +119,7 @@ def tag_command(  # noqa: PLR0913 - each is an option
     with _ending_well(), said_warnings():
         names = inputs or _piped()
         path = None if output is None or str(output) == STDIN else output
-        name = _format_name(format_, path)
+        name = format_name(format_, path)
         if FORMATS[name].needs:  # or it would be missed at the end
             formats_library(FORMATS[name].needs, f"--format {name}")
         ours = files_of(path) if path else ()
@@ -118,15 +131,16 @@ def tag_command(  # noqa: PLR0913 - each is an option
             say(f"{path}: finished already, and not touched; --overwrite starts afresh.")
             raise typer.Exit(SOME_FAILED if archive.progress.failed else 0)
         tagger = pipeline.load(model, device=device, threads=threads)
+        form = format_of(name, tagger.manifest.schema)
         tag = partial(tag_sources, tagger, min_score=min_score)
         items = read(names, stdin(), ours=ours)
         with _meter(found.size, archive, quiet=quiet) as meter:
             if archive and path:
-                with writing(path), archive:
+                with naming(path), archive:
                     tag_archive(tag, items, archive, meter)
-                    archive.close(FORMATS[name])
+                    archive.close(form)
             else:
-                _to_stream(tag(items, meter), name, path, meter)
+                to_stream(tag(items, meter), form, path, meter)
         if not quiet and (meter.documents or not meter.failed):
             say(meter.summary)
         if meter.failed:
@@ -151,9 +165,14 @@ def evaluate_command(  # noqa: PLR0913 - each is an option
     threads: Threads = 0,
 ) -> None:
     """Score a model on annotated records: strict, with 95 % bootstrap intervals of F1."""
-    with _ending_well():
+    with _ending_well(), ExitStack() as stack:
         tagger = pipeline.load(model, device=device, threads=threads)
         records = read_records(gold, tagger.manifest.schema)
+        if not any(annotated_facts(record) for record in records):
+            raise MarsadError(
+                f'{gold}: nothing is annotated there; wanted "entities", "events" or "classes".'
+            )
+        out = stack.enter_context(_new_file(listed, gold)) if listed else None
         ways = [list, *NOISES.values()] if noise else [list]
         size = sum(len(part) for way in ways for record in records for part in way(record.text))
         with open_bar(size, "char", shown=is_terminal(sys.stderr)) as bar:
@@ -162,9 +181,8 @@ def evaluate_command(  # noqa: PLR0913 - each is an option
             reports = evaluate(records, found)
             costs = cost_of_noise(records, found, tag) if noise else {}
         wrong = list(mistakes(records, found))
-        if listed:
-            with open_output(listed) as out:
-                out.writelines(f"{json_text(mistake._asdict())}\n".encode() for mistake in wrong)
+        if out:
+            out.writelines(f"{json_text(mistake._asdict())}\n".encode() for mistake in wrong)
         if as_json:
             table = {kind: asdict(report) for kind, report in reports.items()}
             print_lines([json_text(table | ({"noise": costs} if noise else {}), indent=2)])
@@ -236,22 +254,24 @@ def _ending_well() -> Iterator[None]:
         raise typer.Exit(CUT_OFF) from None
 
 
+@contextmanager
+def _new_file(path: Path, source: Path) -> Iterator[BinaryIO]:
+    """Open a file to write to, which must not be the one that is read."""
+    if path.exists() and path.samefile(source):
+        raise MarsadError(f"{path}: this is what is read; give another file.")
+    with naming(path), path.open("wb") as out:
+        yield out
+
+
 def _piped() -> Sequence[str]:
     if sys.stdin is None or is_terminal(sys.stdin):
         raise MarsadError(USAGE)
     return [STDIN]
 
 
-def _format_name(given: str | None, path: Path | None) -> str:
-    name = given or (format_for(path) if path else "text" if is_terminal(sys.stdout) else "jsonl")
-    if name not in FORMATS:
-        raise MarsadError(f"--format {name!r}: wanted {' or '.join(FORMATS)}.")
-    return name
-
-
 def _archive(path: Path, basis: Basis, *, overwrite: bool) -> Archive | None:
     """The files of a run; None where its output is a device or a pipe."""
-    with writing(path):
+    with naming(path):
         plain_file = path.is_file() or path.is_dir() or not path.exists()
         return Archive(path, basis, overwrite=overwrite) if plain_file else None
 
@@ -267,23 +287,3 @@ def _meter(total: int | None, archive: Archive | None, *, quiet: bool) -> Iterat
     start = archive.progress.position if archive else 0
     with open_bar(total, "B", shown=watched, initial=start) as bar:
         yield Meter(bar, say, None if quiet or watched else say)
-
-
-def _to_stream(documents: Iterator[Document], name: str, path: Path | None, meter: Meter) -> None:
-    """Write to standard output, a device or a pipe, where nothing can be taken up again."""
-    if path:
-        with open_output(path) as out:
-            write_once(documents, FORMATS[name], out)
-        return
-    on_screen = is_terminal(sys.stdout)
-    with stdout() as out:
-        write_once(meter.making_way(documents) if on_screen else documents, _shown(name), out)
-
-
-def _shown(name: str) -> Format:
-    """A format as it is written to standard output: text in colour, and as wide as the screen."""
-    if name != "text" or not is_terminal(sys.stdout):
-        return FORMATS[name]
-    colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    width = min(WIDEST, shutil.get_terminal_size().columns)
-    return FORMATS[name]._replace(write=partial(write_text, colour=colour, width=width))

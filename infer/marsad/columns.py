@@ -57,7 +57,7 @@ def read_csv(stream: BinaryIO, file: str) -> Iterator[Item]:
 
 def read_parquet(stream: BinaryIO, file: str) -> Iterator[Item]:
     """Read a Parquet file, some rows at a time; the stream must be one that can be sought."""
-    parquet = formats_library("pyarrow.parquet", f"{file}: Parquet")
+    parquet = formats_library("pyarrow.parquet", "Parquet")
     table = parquet.ParquetFile(stream, pre_buffer=False, buffer_size=BUFFER)
     rows = table.metadata.num_rows
     if wrong := _wrong_header(table.schema_arrow.names):

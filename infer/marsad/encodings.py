@@ -49,7 +49,7 @@ def encoding_of(stream: BinaryIO, file: str) -> tuple[str, bytes]:
     head = read_up_to(stream, HEAD)
     encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
     if encoding is None:
-        encoding = UTF8 if _is_mostly_utf8(head) else _detect(head, file)
+        encoding = UTF8 if _is_mostly_utf8(head) else _detect(head)
     if encoding != UTF8:
         logger.warning("%s: read as %s.", file, NAMES.get(encoding, encoding.upper()))
     return encoding, head
@@ -137,9 +137,9 @@ def _is_mostly_utf8(head: bytes) -> bool:
     return wrong <= right or wrong < len(head) / 10  # Arabic in one byte a letter has far more
 
 
-def _detect(head: bytes, file: str) -> str:
+def _detect(head: bytes) -> str:
     try:
-        detector = formats_library("charset_normalizer", f"{file}: an encoding other than UTF-8")
+        detector = formats_library("charset_normalizer", "an encoding other than UTF-8")
     except MarsadError:
         if b"\0" in head:
             raise Binary from None

@@ -1,5 +1,9 @@
 """The one kind of error that a caller can mend."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class MarsadError(Exception):
     """Something the caller gave is not as it should be.
@@ -7,3 +11,12 @@ class MarsadError(Exception):
     The message says what was found, where, and what would be accepted.
     Anything else that is raised is a bug of ours.
     """
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn what the system says of a file into an error that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise MarsadError(f"{path}: {error.strerror or error}.") from error

@@ -5,7 +5,7 @@ scheme of seqeval); a trigger's type and offsets; an argument's role, event type
 a record's class. Facts of a record are sets: what is said twice counts once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,13 +122,21 @@ def evaluate(records: Sequence[Record], documents: Iterable[Document]) -> dict[s
     return reports
 
 
-def agreement(ours: Iterable[Document], theirs: Iterable[Document], kind: str = "entity") -> float:
-    """The share of facts that both found alike, of those that the one who found more found."""
-    mine, other = (
-        {(i, *fact) for i, document in enumerate(documents) for fact in found_facts(document)[kind]}
-        for documents in (ours, theirs)
-    )
-    return len(mine & other) / max(1, len(mine), len(other))
+def entity_facts(documents: Iterable[Document]) -> list[Set[Fact]]:
+    """The label and offsets of each document's entities."""
+    return [found_facts(document)["entity"].keys() for document in documents]
+
+
+def agreement(ours: Sequence[Set[Fact]], theirs: Sequence[Set[Fact]]) -> float:
+    """The share of facts that both found alike, of those that the one who found more found.
+
+    Args:
+        ours: the facts of each document, as one found them.
+        theirs: those of the same documents, as the other did.
+    """
+    shared = sum(len(a & b) for a, b in zip(ours, theirs, strict=True))
+    most = max(sum(map(len, ours)), sum(map(len, theirs)))
+    return shared / most if most else 1.0
 
 
 def _report(

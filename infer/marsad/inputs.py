@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import logging
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -11,6 +12,8 @@ from typing import NamedTuple
 
 STDIN = "-"
 COMPRESSED = (".gz", ".zst")
+
+logger = logging.getLogger("marsad")
 
 Identity = tuple[int, int]  # of a folder, whatever the path to it
 
@@ -41,6 +44,12 @@ class Survey(NamedTuple):
     digest: str
 
 
+class Passed(NamedTuple):
+    """A file in a folder that is of no known format."""
+
+    path: str
+
+
 Found = Path | Failure
 
 
@@ -64,30 +73,46 @@ def find_files(
     A file must have one of the suffixes; of what lies in a folder, the others are passed over, and
     so are those that are ours: absolute paths of what the run writes itself.
     """
+    for found in _look(name, suffixes, ours):
+        if not isinstance(found, Passed):
+            yield found
+
+
+def _look(name: str, suffixes: Collection[str], ours: Collection[Path]) -> Iterator[Found | Passed]:
     names = {path.name for path in ours}
     for found in _find(name, suffixes):
-        file = found if isinstance(found, Path) else Path(found.place.file)
+        file = found if isinstance(found, Path) else Path(_path_of(found))
         alike = file.name in names and str(file) != name  # the rest need not be resolved
         if not alike or Path(os.path.realpath(file)) not in ours:
             yield found
 
 
 def survey(names: Iterable[str], suffixes: Collection[str], ours: Collection[Path] = ()) -> Survey:
-    """Look at all files that are to be read, but not into them."""
+    """Look at all files that are to be read, but not into them; log how many are passed over."""
     digest = hashlib.sha256()
     total: int | None = 0
+    passed = 0
     for name in names:
         if name == STDIN:
             total = None
             continue
-        for found in find_files(name, suffixes, ours=ours):
+        for found in _look(name, suffixes, ours):
+            if isinstance(found, Passed):
+                passed += 1
+                continue
             size, time = _stamp(found) if isinstance(found, Path) else (0, 0)
             total = None if total is None else total + size
             digest.update(f"{found}\0{size}\0{time}\n".encode("utf-8", "surrogateescape"))
+    if passed:
+        logger.warning("%d files in folders are of no known format, and passed over.", passed)
     return Survey(total, digest.hexdigest())
 
 
-def _find(name: str, suffixes: Collection[str]) -> Iterator[Found]:
+def _path_of(found: Failure | Passed) -> str:
+    return found.place.file if isinstance(found, Failure) else found.path
+
+
+def _find(name: str, suffixes: Collection[str]) -> Iterator[Found | Passed]:
     if glob.has_magic(name) and not os.path.lexists(name):
         yield from _match(name, suffixes)
     else:
@@ -115,7 +140,7 @@ def _is_known(path: Path, suffixes: Collection[str]) -> bool:
     return format_of(path) in suffixes
 
 
-def _named(name: str, suffixes: Collection[str]) -> Iterator[Found]:
+def _named(name: str, suffixes: Collection[str]) -> Iterator[Found | Passed]:
     path = Path(name)
     try:
         is_folder = stat.S_ISDIR(os.stat(name).st_mode)
@@ -132,7 +157,7 @@ def _named(name: str, suffixes: Collection[str]) -> Iterator[Found]:
         yield Failure(Place(path.as_posix()), f"unknown format, {found}; wanted {wanted}.")
 
 
-def _match(pattern: str, suffixes: Collection[str]) -> Iterator[Found]:
+def _match(pattern: str, suffixes: Collection[str]) -> Iterator[Found | Passed]:
     path = Path(pattern)
     parts = path.relative_to(path.anchor).parts
     found = {m if isinstance(m, str) else m.place.file: m for m in _below(path.anchor, parts)}
@@ -185,16 +210,16 @@ def _left_of(parts: Sequence[str], entry: os.DirEntry[str]) -> Sequence[str] | N
     return rest if fnmatch(entry.name, first) and (not rest or entry.is_dir()) else None
 
 
-def _look_into(folder: str, suffixes: Collection[str]) -> Iterator[Found]:
+def _look_into(folder: str, suffixes: Collection[str]) -> Iterator[Found | Passed]:
     empty = True
     for found in _walk(folder, suffixes):
-        empty = False
+        empty = empty and isinstance(found, Passed)
         yield found
     if empty:
         yield Failure(Place(Path(folder).as_posix()), f"no {_known(suffixes)} file in this folder.")
 
 
-def _walk(top: str, suffixes: Collection[str]) -> Iterator[Found]:
+def _walk(top: str, suffixes: Collection[str]) -> Iterator[Found | Passed]:
     """Walk a folder in the order of names; linked folders too, unless they lead back up."""
     above: list[Identity] = []  # the folders that are open
     levels = [iter([top])]  # and what is still to be seen beside and in each of them
@@ -207,7 +232,7 @@ def _walk(top: str, suffixes: Collection[str]) -> Iterator[Found]:
         try:
             status = os.stat(path)
             if not stat.S_ISDIR(status.st_mode):
-                yield from _regular(path, status, suffixes)
+                yield _leaf(path, status, suffixes)
                 continue
             identity = (status.st_dev, status.st_ino)
             if identity in above:
@@ -224,10 +249,10 @@ def _children(folder: str) -> Iterator[str]:
     return (os.path.join(folder, name) for name in names)
 
 
-def _regular(path: str, status: os.stat_result, suffixes: Collection[str]) -> Iterator[Found]:
+def _leaf(path: str, status: os.stat_result, suffixes: Collection[str]) -> Found | Passed:
     if not _is_known(Path(path), suffixes):
-        return
+        return Passed(path)
     if stat.S_ISREG(status.st_mode):
-        yield Path(path)
-    else:  # a pipe would be waited for without end
-        yield Failure(Place(Path(path).as_posix()), "no regular file.")
+        return Path(path)
+    # A pipe would be waited for without end.
+    return Failure(Place(Path(path).as_posix()), "no regular file.")

@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from marsad.schema import Document, Entity, Event
 from marsad.terminal import render
-from marsad.words import Spelling, Word, WordCutter
+from marsad.words import find_words
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # What JSON leaves as it is, but UTF-8 cannot carry (lone surrogates), terminals obey (C1 controls)
@@ -25,7 +25,7 @@ def json_text(value: object, *, indent: int | None = None) -> str:
 
 
 def write_jsonl(documents: Iterable[Document], out: BinaryIO) -> None:
-    """Write a JSON object a line (DESIGN §3)."""
+    """Write a JSON object a line."""
     for document in documents:
         out.write(json_text(document.as_dict()).encode() + b"\n")
 
@@ -45,40 +45,36 @@ def write_conll(documents: Iterable[Document], out: BinaryIO) -> None:
     A blank line ends a sentence; ``# id = …`` begins a document. White space inside a word, as of
     letters spread out, is left out.
     """
-    cut = WordCutter(Spelling())
     for document in documents:
         out.write(f"# id = {encodable(' '.join(document.id.split()))}\n".encode())
-        words = iter(cut(document.text))
-        for sentence in document.sentences or ():
-            own = _until(words, sentence.end)
-            rows = zip(own, _tags(own, document.entities), _tags(own, document.events), strict=True)
-            for word, entity, trigger in rows:
-                surface = "".join(document.text[word.start : word.end].split())
-                out.write(f"{encodable(surface)}\t{entity}\t{trigger}\n".encode())
-            out.write(b"\n")
+        ends = {sentence.end for sentence in document.sentences}
+        words = list(find_words(document.text))
+        tags = (iob2(words, document.entities), iob2(words, document.events))
+        for (start, end), (entity, _), (trigger, _) in zip(words, *tags, strict=True):
+            surface = "".join(document.text[start:end].split())
+            out.write(f"{encodable(surface)}\t{entity}\t{trigger}\n".encode())
+            if end in ends:
+                out.write(b"\n")
         if not document.sentences:
             out.write(b"\n")
+
+
+def iob2(
+    words: Iterable[tuple[int, int]], found: Iterable[Entity | Event]
+) -> Iterator[tuple[str, Entity | Event | None]]:
+    """The tag of each word and what it is part of; both arguments in the order of the text."""
+    left = iter(found)
+    own = next(left, None)
+    for start, _ in words:
+        while own and own.end <= start:
+            own = next(left, None)
+        if own and own.start <= start:
+            label = own.label if isinstance(own, Entity) else own.type
+            yield f"{'B' if start == own.start else 'I'}-{label}", own
+        else:
+            yield "O", None
 
 
 def encodable(text: str) -> str:
     """Replace what UTF-8 cannot carry, lone surrogates, one character for one."""
     return _SURROGATES.sub("\ufffd", text)
-
-
-def _until(words: Iterator[Word], end: int) -> list[Word]:
-    """Take the words up to an end, which is the end of one of them."""
-    taken = []
-    for word in words:
-        taken.append(word)
-        if word.end >= end:
-            break
-    return taken
-
-
-def _tags(words: Sequence[Word], found: Sequence[Entity | Event]) -> list[str]:
-    tags = dict.fromkeys((word.start for word in words), "O")
-    for span in found:
-        label = span.label if isinstance(span, Entity) else span.type
-        inside = [word.start for word in words if span.start <= word.start < span.end]
-        tags.update({start: f"{'I' if at else 'B'}-{label}" for at, start in enumerate(inside)})
-    return list(tags.values())

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import accumulate
 
-from marsad.evaluate import agreement, evaluate
+from marsad.evaluate import agreement, entity_facts, evaluate
 from marsad.records import Record, Span
 from marsad.schema import Document
 from marsad.words import TATWEEL
@@ -129,7 +129,8 @@ def flips(clean: Sequence[Document], found: Sequence[Document], noise: Noise) ->
         found: what was found in the same texts under the noise.
         noise: how they were written.
     """
-    return 1 - agreement([_rewritten(document, noise) for document in clean], found)
+    rewritten = (_rewritten(document, noise) for document in clean)
+    return 1 - agreement(entity_facts(rewritten), entity_facts(found))
 
 
 def _rewritten(document: Document, noise: Noise) -> Document:

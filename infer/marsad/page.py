@@ -7,8 +7,8 @@ from html import escape
 from itertools import islice, pairwise
 from typing import BinaryIO, NamedTuple
 
-from marsad.schema import Document, Event, Sentence
-from marsad.terminal import plain
+from marsad.schema import Document, Event
+from marsad.terminal import Block, blocks_of, plain
 
 SHOWN = 1_000  # documents; the counts are of all
 BARS = 20  # of a chart
@@ -106,26 +106,27 @@ def _article(document: Document) -> Iterator[str]:
     yield f"<article><h3>{_alone(document.id)}</h3>\n"
     if carried := [f"{k}: {v}" for k, v in document.fields.items() if isinstance(v, str | int)]:
         yield f"<small>{' · '.join(map(_alone, carried))}</small>\n"
-    for sentence in document.sentences:
-        yield f"<p dir=auto>{''.join(_marked(document, sentence))}</p>\n"
+    for block in blocks_of(document):
+        yield f"<p dir=auto>{''.join(_marked(document.text, block))}</p>\n"
     if document.events:
         events = (f"<li>{_event(event, document)}</li>\n" for event in document.events)
         yield f"<ul>\n{''.join(events)}</ul>\n"
     yield "</article>\n"
 
 
-def _marked(document: Document, sentence: Sentence) -> Iterator[str]:
+def _marked(text: str, block: Block) -> Iterator[str]:
     """Cut a sentence where a mark begins or ends, so that marks may cross."""
-    entities = {e.start: e for e in document.entities if sentence.start <= e.start < sentence.end}
-    triggers = {e.start: e.end for e in document.events if sentence.start <= e.start < sentence.end}
-    ends = {e.end: e.label for e in entities.values()}
-    edges = {sentence.start, sentence.end, *triggers, *triggers.values(), *entities, *ends}
+    entities = {entity.start: entity for _, entity in block.entities}
+    triggers = {event.start: event.end for event in block.events}
+    ends = {entity.end: entity.label for entity in entities.values()}
+    edges = {*triggers, *triggers.values(), *entities, *ends}
+    edges |= {block.sentence.start, block.sentence.end}
     label, trigger_end = "", 0
     for start, end in pairwise(sorted(edges)):
         if start in entities:
             label = entities[start].label
         trigger_end = max(trigger_end, triggers.get(start, 0))
-        piece = _safe(document.text[start:end])
+        piece = _safe(text[start:end])
         piece = f"<b>{piece}</b>" if start < trigger_end else piece
         yield f'<mark class="l-{_safe(label)}">{piece}</mark>' if label else piece
         if end in ends:

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from shutil import copyfileobj
@@ -86,8 +87,10 @@ READERS: dict[str, Read] = {
 def _read_file(path: Path) -> Iterator[Item]:
     file = path.as_posix()
     read_format = READERS[format_of(path)]
-    with open_input(path) as (stream, raw), TemporaryFile() as spool:
+    with ExitStack() as stack:
+        stream, raw = stack.enter_context(open_input(path))
         if read_format is read_parquet and stream is not raw:  # which is read from its end
+            spool = stack.enter_context(TemporaryFile())
             copyfileobj(stream, spool)
             stream = spool
         none = True

@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +70,12 @@ def _percent(value: float) -> str:
 def describe(folder: Path, manifest: Manifest) -> dict[str, Any]:
     """Say what a bundle is, and what would run it, as JSON has it."""
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    versions = {"marsad": __version__, **{name: version(name) for name in LIBRARIES}}
+    versions = {name: import_module(name).__version__ for name in LIBRARIES}
     return {
         "folder": str(folder),
         "bytes": size,
         **asdict(manifest),
-        "versions": versions | {"python": platform.python_version()},
+        "versions": {"marsad": __version__, **versions, "python": platform.python_version()},
     }
 
 
@@ -86,9 +86,19 @@ def info_lines(about: Mapping[str, Any], schema: Schema) -> Iterator[str]:
     yield f"window    {about['window']} pieces"
     yield f"licence   {about['licence'] or 'not stated'}"
     for key in ("metrics", "training", "versions"):
-        if about[key]:
+        if lines := list(_facts(about[key])):
             yield key
-            yield from (f"  {name}  {value}" for name, value in _flat(about[key]))
+            yield from lines
+    yield "more in its README.md, all of it with --json"
+
+
+def _facts(table: Mapping[str, Any]) -> Iterator[str]:
+    """What a table says in plain values, and the F1 of the reports in it."""
+    for key, value in table.items():
+        if isinstance(value, Mapping) and isinstance(micro := value.get("micro"), Mapping):
+            yield f"  {key}  F1 {micro['f1']:.3f} [{micro['low']:.3f}, {micro['high']:.3f}]"
+        elif isinstance(value, str | int | float):
+            yield f"  {key}  {value:.3f}" if isinstance(value, float) else f"  {key}  {value}"
 
 
 def _schema_lines(schema: Schema) -> Iterator[str]:
@@ -104,11 +114,3 @@ def _schema_lines(schema: Schema) -> Iterator[str]:
 def _role(role: Role) -> str:
     fillers = ", ".join(role.fillers)
     return f"{fillers} in {', '.join(role.events)}" if role.events else fillers
-
-
-def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, object]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -16,14 +17,16 @@ CONTEXT = "sentence_text"
 ROWS = 1_000  # documents of a Parquet row group
 
 
-def write_csv(documents: Iterable[Document], out: BinaryIO) -> None:
+def write_csv(documents: Iterable[Document], out: BinaryIO, *, roles: Iterable[str] = ()) -> None:
     """Write a row an entity and a row an event; a document with neither has one row, of no kind.
 
-    ``label`` is an entity's label or an event's type; a column a role holds the texts of an event's
-    arguments, parted by "; ". Then come the columns of the input, with ``input.`` before a name
-    that is taken. Documents are gone through twice: the first time for the columns.
+    ``label`` is an entity's label or an event's type; a column a role, of those given and those
+    found, holds the texts of an event's arguments, parted by "; ". Then come the columns of the
+    input, with ``input.`` before a name that is taken. Documents are gone through twice: the first
+    time for the columns.
     """
-    roles = sorted({a.role for d in documents for e in d.events for a in e.arguments})
+    found = {a.role for d in documents for e in d.events for a in e.arguments}
+    roles = [*roles, *sorted(found - set(roles))]
     fields = list(dict.fromkeys(name for document in documents for name in document.fields))
     taken = [*FINDING, CONTEXT, *roles]
     names: dict[str, str] = {}
@@ -115,8 +118,10 @@ def write_parquet(documents: Iterable[Document], out: BinaryIO) -> None:
 
 
 def _kind(value: Any) -> type:
-    fits = not isinstance(value, int) or -(2**63) <= value < 2**63
-    return type(value) if fits else object
+    """The type of a value; of an integer that a column of doubles could not hold, Decimal."""
+    if not isinstance(value, int) or abs(value) <= 2**53:
+        return type(value)
+    return Decimal if -(2**63) <= value < 2**63 else object
 
 
 def _type(kinds: set[type], arrow: Any) -> Any:
@@ -125,9 +130,9 @@ def _type(kinds: set[type], arrow: Any) -> Any:
         return arrow.string()
     if kinds == {bool}:
         return arrow.bool_()
-    if kinds == {int}:
+    if kinds <= {int, Decimal}:
         return arrow.int64()
-    return arrow.float64() if kinds == {float} else None
+    return arrow.float64() if kinds <= {int, float} else None
 
 
 def _schema(arrow: Any, types: Mapping[str, Any]) -> Any:

@@ -84,7 +84,7 @@ def render(document: Document, *, colour: bool, width: int) -> str:
     """Show a document: each sentence with its entities marked, then what was found in it."""
     paint = _in_colour if colour else _without_colour
     lines = [paint("──", DIM) + " " + paint(isolated(plain(document.id)), BOLD)]
-    for block in _blocks(document):
+    for block in blocks_of(document):
         pieces = list(_marked(document.text, block))
         lines += ["", *_text_lines(pieces, width, paint), *_finding_lines(document, block, paint)]
     if not document.sentences:
@@ -135,7 +135,8 @@ def _colour_of(label: str) -> str:
     return COLOURS.get(label) or known[zlib.crc32(label.encode("utf-8", "replace")) % len(known)]
 
 
-def _blocks(document: Document) -> list[Block]:
+def blocks_of(document: Document) -> list[Block]:
+    """A document's sentences, each with what was found in it."""
     blocks = [Block(sentence, [], []) for sentence in document.sentences]
     starts = [sentence.start for sentence in document.sentences]
     for number, entity in enumerate(document.entities, 1):

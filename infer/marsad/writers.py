@@ -1,9 +1,8 @@
-"""A table of output formats, and files that appear only when they are whole."""
+"""A table of output formats."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO, NamedTuple
@@ -12,7 +11,7 @@ from marsad.errors import MarsadError
 from marsad.inputs import COMPRESSED
 from marsad.lines import write_conll, write_jsonl, write_text
 from marsad.page import write_html
-from marsad.schema import Document
+from marsad.schema import Document, Schema
 from marsad.sheets import write_csv, write_parquet
 
 Writer = Callable[[Iterable[Document], BinaryIO], None]
@@ -35,6 +34,12 @@ FORMATS = {
     "html": Format(write_html, ".html", twice=True),
     "text": Format(write_text, ".txt"),
 }
+
+
+def format_of(name: str, schema: Schema) -> Format:
+    """A format, as documents of a schema are written in it."""
+    own = FORMATS[name]
+    return own._replace(write=partial(write_csv, roles=schema.roles)) if name == "csv" else own
 
 
 class Tagged:
@@ -72,29 +77,3 @@ def format_for(path: Path) -> str:
     if suffix in COMPRESSED:
         raise MarsadError(f"{path}: outputs are not compressed; leave out {suffix}.")
     return next((name for name, one in FORMATS.items() if one.suffix == suffix), "jsonl")
-
-
-@contextmanager
-def open_output(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears, or replaces the one there, only when all of it is written.
-
-    Until then it is PATH.part; what an interrupted run wrote of it stays there. So an output may
-    also be one of the inputs.
-
-    Raises:
-        MarsadError: it cannot be written.
-    """
-    # Renaming onto a device or a pipe would replace it, in /dev too.
-    special = path.exists() and not path.is_file()
-    target = path.resolve()
-    part = target if special else target.with_name(target.name + ".part")
-    try:
-        with part.open("wb") as out:
-            yield out
-        if not special:
-            os.replace(part, target)
-    except OSError as error:
-        raise MarsadError(f"{path}: {error.strerror or error}.") from error
-    finally:
-        if not special and part.is_file() and part.stat().st_size == 0:
-            part.unlink()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from marsad.lines import iob2
 from marsad.schema import Document
 from marsad.server.schemas import ParametersBody
 from marsad.words import find_words
@@ -31,14 +32,12 @@ def _groups(document: Document) -> Iterator[dict[str, Any]]:
 
 
 def _words(document: Document) -> Iterator[dict[str, Any]]:
-    entities = iter(document.entities)
-    entity = next(entities, None)
-    for index, (start, end) in enumerate(find_words(document.text), 1):
-        while entity and entity.end <= start:
-            entity = next(entities, None)
-        if entity and entity.start <= start:
+    words = list(find_words(document.text))
+    tagged = zip(words, iob2(words, document.entities), strict=True)
+    for index, ((start, end), (tag, entity)) in enumerate(tagged, 1):
+        if entity:
             yield {
-                "entity": f"{'B' if start == entity.start else 'I'}-{entity.label}",
+                "entity": tag,
                 "score": entity.score,
                 "index": index,
                 "word": document.text[start:end],
