@@ -111,9 +111,11 @@ def test_a_broken_file_is_named(bundle: Path, name: str, message: str) -> None:
         load(bundle, device="cpu")
 
 
-def test_an_unknown_device_is_refused() -> None:
+def test_an_unknown_device_and_too_few_threads_are_refused() -> None:
     with pytest.raises(MarsadError, match="device 'tpu': wanted one of auto, cpu, cuda"):
         load(device="tpu")
+    with pytest.raises(MarsadError, match="threads: found -1, wanted 0 at least"):
+        load(threads=-1)
 
 
 @pytest.mark.parametrize(

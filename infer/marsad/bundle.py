@@ -14,9 +14,9 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from marsad.errors import MarsadError
+from marsad.errors import MarsadError, naming
 from marsad.schema import Schema
-from marsad.tables import build
+from marsad.tables import build, within
 from marsad.words import Spelling
 
 FORMAT = "marsad-bundle"
@@ -62,8 +62,7 @@ class Manifest:
         for name, value in asdict(self.temperatures).items():
             if not value > 0:
                 raise MarsadError(f"temperatures.{name}: found {value}, wanted more than 0.")
-        if not 0 <= self.min_score <= 1:
-            raise MarsadError(f"min_score: found {self.min_score}, wanted 0 to 1.")
+        within("min_score", self.min_score, 0, 1)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -90,8 +89,9 @@ def _read_json(folder: Path) -> Any:
                 f"a bundle is a folder with {MANIFEST}, {TOKENIZER} and {MODEL}."
             )
     try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+        with naming(folder / MANIFEST):
+            return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except ValueError as error:
         raise MarsadError(f"{folder / MANIFEST}: not JSON: {error}") from error
 
 

@@ -10,6 +10,7 @@ from marsad.onnx_encoder import OnnxEncoder
 from marsad.read import Begun, Reader, Reading, Spelt
 from marsad.schema import Argument, Document, Entity, Event, Sentence
 from marsad.sentences import split_sentences
+from marsad.tables import within
 from marsad.tokenise import Tokeniser
 from marsad.words import Word, WordCutter
 
@@ -44,7 +45,12 @@ class Pipeline:
         """Read texts, and yield a document for each, in order.
 
         ``progress`` is told the number of characters read since it was last told.
+
+        Raises:
+            TypeError: a single text was given, whose letters would be read as texts.
         """
+        if isinstance(texts, str):
+            raise TypeError("tag() takes many texts; for one, call the pipeline itself.")
         sentences: list[tuple[Task, Reading]] = []
         for chunk, found in self._read(texts):
             readings = iter(found)
@@ -138,6 +144,7 @@ def load(folder: str | Path | None = None, *, device: str = "auto", threads: int
     Raises:
         MarsadError: the folder is no bundle, or one that this version does not understand.
     """
+    within("threads", threads, 0)
     path = EMBEDDED if folder is None else Path(folder)
     manifest = read_manifest(path)
     encoder = OnnxEncoder(path, manifest.schema, device=device, threads=threads)

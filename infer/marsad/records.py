@@ -1,4 +1,4 @@
-"""Annotated records (DESIGN §3): read from JSONL and checked against a schema, line by line."""
+"""Annotated records (data/README.md), read from JSONL and checked against a schema."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from marsad.errors import MarsadError
+from marsad.errors import MarsadError, naming
 from marsad.schema import Schema
 
 
@@ -65,11 +65,8 @@ def read_records(path: Path, schema: Schema) -> list[Record]:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as lines:
-            yield from lines
-    except OSError as error:
-        raise MarsadError(f"{path}: {error.strerror or error}.") from error
+    with naming(path), path.open("rb") as lines:
+        yield from lines
 
 
 def parse_record(value: object, schema: Schema) -> Record:

@@ -32,7 +32,12 @@ class Schema:
     roles: dict[str, Role] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse names that the schema does not have."""
+        """Refuse names that the schema does not have, or has twice."""
+        for kind, names in (("entities", self.entities), ("classes", self.classes)):
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise MarsadError(f"schema: {kind}: {twice[0]!r} stands there twice.")
+        if "O" in (*self.entities, *self.events):
+            raise MarsadError("schema: 'O' cannot be a label: it is the tag of what has none.")
         for event, name in self.events.items():
             _check(name, self.classes, f"events.{event}", "class")
         for role, rule in self.roles.items():
@@ -151,7 +156,7 @@ class Document:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The document as JSON has it (DESIGN §3); fields of the input come last, and yield."""
+        """The document as JSON has it; fields of the input come last, and yield."""
         found = {
             "id": self.id,
             "text": self.text,

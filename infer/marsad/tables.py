@@ -1,13 +1,40 @@
 """Tables of settings (TOML, JSON) to frozen dataclasses, refusing what means nothing."""
 
+import math
+import tomllib
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from marsad.errors import MarsadError
+from marsad.errors import MarsadError, naming
 
 T = TypeVar("T")
+
+
+def within(name: str, value: float, least: float, most: float = math.inf) -> None:
+    """Refuse a setting that is not between two numbers, both of which it may be.
+
+    Raises:
+        MarsadError: it is not, or is no number at all.
+    """
+    if not least <= value <= most:
+        wanted = f"{least} to {most}" if most < math.inf else f"{least} at least"
+        raise MarsadError(f"{name}: found {value}, wanted {wanted}.")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        MarsadError: no such file, or not TOML.
+    """
+    try:
+        with naming(path):
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise MarsadError(f"{path}: not TOML: {error}.") from error
 
 
 def build(kind: type[T], table: object, where: str) -> T:

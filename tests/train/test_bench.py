@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from marsad.encode import Batch
+from marsad.errors import MarsadError
 from marsad_train import bench, peaks, ways
 from marsad_train.bench import Figures, lengths_table, table
 from marsad_train.ways import Alone
@@ -20,6 +21,12 @@ def test_the_articles_are_those_of_the_corpus() -> None:
     texts = ways.articles()
     assert len(texts) == 120
     assert sum(len(list(ways.sentences_of(text))) for text in texts) >= 700
+
+
+def test_elsewhere_the_corpus_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MarsadError, match="data/corpus: no such folder here"):
+        ways.articles.__wrapped__()
 
 
 def test_every_way_is_measured_on_the_same_texts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,17 @@ def test_changes_override_a_file_and_its_base() -> None:
         ),
         ("train=[{}]", r"train\[0\]: the key 'path' is missing"),
         ("plan=3", r"plan: found 3 \(int\), wanted a table"),
+        ("epochs=0", r"epochs: found 0, wanted 1 at least"),
+        ("min_score=7", r"min_score: found 7\.0, wanted 0 to 1"),
+        ("output=", r"output: found nothing, wanted a folder"),
+        ("plan.encoder_rate=-1", r"plan\.encoder_rate: found -1\.0, wanted 0 at least"),
+        ("plan.head_rate=nan", r"plan\.head_rate: found nan, wanted 0 at least"),
+        ("plan.warmup=2", r"plan\.warmup: found 2\.0, wanted 0 to 1"),
+        ("plan.seed=-5", r"plan\.seed: found -5, wanted 0 at least"),
+        ("plan.accumulate=0", r"plan\.accumulate: found 0, wanted 1 at least"),
+        ("encoder.dropout=3", r"encoder\.dropout: found 3\.0, wanted 0 to 0\.9"),
+        ("encoder.window=2", r"encoder\.window: found 2, wanted 8 at least"),
+        ("weights.links=-1", r"weights\.links: found -1\.0, wanted 0 at least"),
     ],
 )
 def test_what_means_nothing_is_refused(change: str, message: str) -> None:
@@ -59,6 +70,38 @@ def test_a_missing_file_and_one_that_is_not_toml_are_named(tmp_path: Path) -> No
     (tmp_path / "bad.toml").write_text("a = ")
     with pytest.raises(MarsadError, match=r"bad\.toml: not TOML"):
         read_config(Run, tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [("batch_size=0", "batch_size: found 0, wanted 1"), ("block=2", "block: found 2, wanted 8")],
+)
+def test_pretraining_refuses_what_means_nothing(change: str, message: str) -> None:
+    with pytest.raises(MarsadError, match=message):
+        read_config(Pretraining, Path("configs/pretrain.toml"), [change])
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [('"a.toml"', "based on this file in turn"), ('"b.toml"', "in turn"), ("5", "found 5, wanted")],
+)
+def test_a_base_is_another_file(base: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(f"base = {base}\n")
+    (tmp_path / "b.toml").write_text('base = "a.toml"\n')
+    with pytest.raises(MarsadError, match=message):
+        read_config(Run, tmp_path / "a.toml")
+
+
+@pytest.mark.parametrize(
+    ("entities", "message"),
+    [('"PER", "LOC", "PER"', "entities: 'PER' stands there twice"), ('"O"', "'O' cannot be")],
+)
+def test_a_schema_refuses_labels_that_cannot_be_told_apart(
+    entities: str, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "schema.toml").write_text(f'name = "x"\nentities = [{entities}]\n')
+    with pytest.raises(MarsadError, match=message):
+        read_schema(tmp_path / "schema.toml")
 
 
 def test_a_schema_refuses_fillers_and_classes_it_does_not_have(tmp_path: Path) -> None:

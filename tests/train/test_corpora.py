@@ -124,6 +124,12 @@ def test_without_labels_a_column_corpus_has_the_schemas_own(schema: Schema, tmp_
     assert tagged(corpus, schema) == [("حلب", "B-LOC"), ("أمس", "B-DATE")]
 
 
+def test_labels_may_have_hyphens() -> None:
+    schema = Schema(name="x", entities=("CITY", "PLAY-ER"))
+    allowed = allowed_tags(Corpus(path="x"), schema)
+    assert allowed[1:].tolist() == np.eye(5, dtype=bool).tolist()
+
+
 def test_an_empty_list_of_labels_is_refused(schema: Schema) -> None:
     corpus = Corpus(path="x.conll", format="conll", labels={"EVENT": ()})
     with pytest.raises(MarsadError, match=r"labels\.EVENT: an empty list.*wanted \[\"O\"\]"):

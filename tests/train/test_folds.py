@@ -58,6 +58,28 @@ def test_folds_that_are_done_are_not_trained_again(
     assert cross_validate(run, 2) == first
 
 
+@pytest.mark.parametrize("line", ["{bad", "[]"])
+def test_a_line_that_is_no_record_is_named(
+    line: str, records: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    run = configured(records, tiny_bert, tmp_path)
+    with (tmp_path / "second.jsonl").open("a") as file:
+        file.write(f"\n{line}\n")
+    with pytest.raises(MarsadError, match=r"second\.jsonl, line 9: "):
+        cross_validate(run, 2)
+
+
+def test_some_documents_may_be_numbered_and_a_file_begin_with_a_mark(
+    records: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    run = configured(records, tiny_bert, tmp_path)
+    path = tmp_path / "first.jsonl"
+    first, *others = path.read_text(encoding="utf-8").splitlines()
+    numbered = json.dumps({**json.loads(first), "url": 7})
+    path.write_text("\n".join(["\ufeff" + numbered, *others]), encoding="utf-8")
+    assert cross_validate(run, 2)["entity"].micro.gold > 0
+
+
 def test_more_folds_than_documents_are_refused(
     records: Path, tiny_bert: Path, tmp_path: Path
 ) -> None:

@@ -42,7 +42,7 @@ def test_annotations_meet_their_texts(texts: Path, tmp_path: Path, schema: Schem
     [
         ({"document": "b"}, "line 1: no document 'b'"),
         ({"end": 9}, "do not fit the text of 3"),
-        ({"start": None, "document": 3}, "line 1: no document 3"),
+        ({"start": None, "document": 3}, "line 1: no document '3'"),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -52,6 +52,26 @@ def test_what_does_not_fit_is_refused(
     path.write_text(json.dumps(ROW | change), encoding="utf-8")
     with pytest.raises(MarsadError, match=complaint):
         list(read_standoff(path, texts, schema))
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"), [(b"[]", "line 1: wanted an object"), (b"\xff", "can't decode byte")]
+)
+def test_what_is_no_annotation_is_named(
+    content: bytes, complaint: str, texts: Path, tmp_path: Path, schema: Schema
+) -> None:
+    path = tmp_path / "standoff.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(MarsadError, match=complaint):
+        list(read_standoff(path, texts, schema))
+
+
+def test_documents_may_be_numbered(tmp_path: Path, schema: Schema) -> None:
+    texts, path = tmp_path / "texts.jsonl", tmp_path / "standoff.jsonl"
+    texts.write_text(json.dumps({"id": 3, "text": "أمس. \nقصفت حلب."}), encoding="utf-8")
+    path.write_text(json.dumps(ROW | {"document": 3}), encoding="utf-8")
+    (record,) = read_standoff(path, texts, schema)
+    assert record.text == "قصفت حلب"
 
 
 def test_a_share_of_a_corpus_is_the_same_part_each_time(tmp_path: Path, schema: Schema) -> None:

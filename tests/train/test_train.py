@@ -1,6 +1,7 @@
 """A whole run of ``configs/arabert.toml`` on a tiny BERT with a vocabulary like AraBERT's."""
 
 import json
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,18 @@ def test_an_encoder_that_cannot_be_fetched_says_how_to_give_a_path(
         MarsadError, match=r"aubmindlab/bert-base-arabertv02.*encoder\.name=path/to/folder"
     ):
         load_pretrained("aubmindlab/bert-base-arabertv02")
+
+
+def test_a_dev_record_without_words_is_exported_around(
+    trained: Path, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dev = tmp_path / "dev.jsonl"
+    empty = json.dumps({"text": " ", "entities": [], "events": []})
+    dev.write_text(f"{empty}\n{records.read_text(encoding='utf-8')}\n", encoding="utf-8")
+    run, schema = learn.load_run(trained)
+    monkeypatch.setattr(export, "load_run", lambda _: (replace(run, dev=str(dev)), schema))
+    export.export(trained, tmp_path / "bundle")
+    assert read_manifest(tmp_path / "bundle").metrics["dev"] == "dev.jsonl"
 
 
 def test_an_export_overwrites_nothing_but_bundles(trained: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from marsad.evaluate import agreement
 from marsad_train.torch_ways import (
     ARABERT_BASE,
     CORES,
@@ -50,7 +51,7 @@ class Figures:
     article: dict[str, tuple[float, float]] = field(default_factory=dict)
     start: float = 0.0  # from the start of a process to its first answer
     memory: float = 0.0  # MB, the most of a process that reads all articles
-    agreement: float | None = None  # share of entities that the reference finds, too
+    agreement: float | None = None  # of entities, with the first way whose weights are trained
 
 
 def bench(run: Path | None, fp32: Path | None, *, rounds: int = 3) -> dict[str, Figures]:
@@ -68,7 +69,7 @@ def bench(run: Path | None, fp32: Path | None, *, rounds: int = 3) -> dict[str, 
     found = _speed(reads, texts, rounds, figures)
     trained = [way.name for way in ways if way.reads]
     for name in trained:
-        figures[name].agreement = _agreement(found[trained[0]], found[name])
+        figures[name].agreement = agreement(found[trained[0]], found[name])
     for way in ways:
         _latency(way, texts, figures[way.name])
     for way in ways:
@@ -142,12 +143,6 @@ def _seconds(read: Read, texts: Sequence[str]) -> float:
     began = time.perf_counter()
     read(texts)
     return time.perf_counter() - began
-
-
-def _agreement(ours: Sequence[Found], theirs: Sequence[Found]) -> float:
-    """Shared entities among all that either finds."""
-    shared = sum(len(a & b) for a, b in zip(ours, theirs, strict=True))
-    return shared / max(1, sum(len(a | b) for a, b in zip(ours, theirs, strict=True)))
 
 
 def table(figures: Mapping[str, Figures]) -> Iterator[str]:

@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from marsad.errors import MarsadError
+from marsad.errors import MarsadError, naming
 
 NAME = "checkpoint.safetensors"
 RUN = "run.json"
@@ -31,8 +31,9 @@ def claim(folder: Path, settings: dict[str, Any]) -> None:
             f"{folder} holds a run with other settings ({keys}); "
             "give another folder (--set output=…), or delete this one to start afresh."
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    write(path, json.dumps(own, ensure_ascii=False, indent=2) + "\n")
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write(path, json.dumps(own, ensure_ascii=False, indent=2) + "\n")
 
 
 def _changed(own: dict[str, Any], there: dict[str, Any]) -> list[str]:

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 from marsad.errors import MarsadError
 from marsad.schema import Schema
-from marsad.tables import build
+from marsad.tables import build, read_toml, within
 from marsad.words import Spelling
 from marsad_train.corpora import Corpus
 from marsad_train.loop import Plan
 from marsad_train.vary import Variation
 
 T = TypeVar("T")
+SHORTEST = 8  # pieces of a window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,12 @@ class EncoderChoice:
     dropout: float = 0.1
     words_after: int = 0  # layers that read all pieces; those above, one a word; 0: all read all
 
+    def __post_init__(self) -> None:
+        """Refuse numbers with which nothing can be learnt."""
+        within("encoder.window", self.window, SHORTEST)
+        within("encoder.dropout", self.dropout, 0, 0.9)
+        within("encoder.words_after", self.words_after, 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
@@ -35,6 +42,11 @@ class Weights:
     triggers: float = 1.0
     classes: float = 0.3
     links: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse to unlearn."""
+        for name in self.__slots__:
+            within(f"weights.{name}", getattr(self, name), 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +68,7 @@ class Run:
     average: float = 0.0  # share that the epoch before has in the weights that an epoch is kept as
     batch_size: int = 8  # sentences
     min_score: float = 0.5  # of the bundle: calibrated, what is likelier wrong is not reported
+    thresholds: dict[str, float] = field(default_factory=dict)  # of classes; 0.5 where silent
     licence: str = ""
     data: str = ""  # for the model card: what it was trained on
 
@@ -63,14 +76,12 @@ class Run:
         """Refuse numbers with which there is nothing to do."""
         if not 0 <= self.average < 1:
             raise MarsadError(f"average: found {self.average}, wanted a share from 0 to below 1.")
-        for name, value in {
-            "epochs": self.epochs,
-            "batch_size": self.batch_size,
-            "plan.accumulate": self.plan.accumulate,
-            "train": len(self.train),
-        }.items():
-            if value < 1:
-                raise MarsadError(f"{name}: found {value}, wanted 1 at least.")
+        within("epochs", self.epochs, 1)
+        within("batch_size", self.batch_size, 1)
+        within("train", len(self.train), 1)
+        within("min_score", self.min_score, 0, 1)
+        if not self.output:
+            raise MarsadError("output: found nothing, wanted a folder.")
 
 
 def read_config(kind: type[T], path: Path, changes: Sequence[str] = ()) -> T:
@@ -102,15 +113,17 @@ def read_schema(path: Path) -> Schema:
     return build(Schema, _merged(path), str(path))
 
 
-def _merged(path: Path) -> dict[str, Any]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MarsadError(f"{path}: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise MarsadError(f"{path}: not TOML: {error}") from error
+def _merged(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    table = read_toml(path)
     base = table.pop("base", None)
-    return table if base is None else _over(_merged(path.with_name(base)), table)
+    if base is None:
+        return table
+    if not isinstance(base, str):
+        raise MarsadError(f"{path}: base: found {base!r}, wanted the name of a file next to it.")
+    below = path.parent / base
+    if below in (path, *above):
+        raise MarsadError(f"{path}: base: {base} is based on this file in turn.")
+    return _over(_merged(below, (path, *above)), table)
 
 
 def _over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:

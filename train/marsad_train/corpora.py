@@ -1,4 +1,4 @@
-"""Annotated corpora of three formats to one kind of example, with the tags each word may have."""
+"""Annotated corpora of four formats to one kind of example, with the tags each word may have."""
 
 import logging
 import math
@@ -125,7 +125,7 @@ def allowed_tags(corpus: Corpus, schema: Schema) -> Bools:
     allowed = np.zeros((len(own), len(ours)), dtype=np.bool_)
     allowed[0] = True
     for row, tag in enumerate(own[1:], 1):
-        prefix, _, label = tag.rpartition("-")
+        prefix, _, label = tag.rpartition("-") if tag == "O" else tag.partition("-")
         targets = corpus.labels.get(label, (label,) if label != "O" else ())
         if label in corpus.labels and not targets:
             raise MarsadError(

@@ -18,7 +18,7 @@ from marsad.bundle import LINKS, MANIFEST, MODEL, TOKENIZER, Manifest, write_man
 from marsad.decode import best_tags
 from marsad.encode import Batch, Encoder, Floats, Pairs, Scores
 from marsad.errors import MarsadError
-from marsad.evaluate import agreement, evaluate
+from marsad.evaluate import agreement, entity_facts, evaluate
 from marsad.onnx_encoder import OnnxEncoder
 from marsad.pipeline import Pipeline, load
 from marsad.records import Record, read_records
@@ -28,7 +28,7 @@ from marsad.words import WordCutter
 from marsad_train.calibrate import fit_temperatures
 from marsad_train.card import write_card
 from marsad_train.config import Run
-from marsad_train.learn import ORIGIN, figures, load_best, load_run
+from marsad_train.learn import ORIGIN, figures, load_best, load_run, manifest_of
 from marsad_train.network import Network, TorchEncoder
 from marsad_train.quantise import quantise
 
@@ -51,19 +51,15 @@ def export(run_folder: Path, bundle: Path, *, precision: Precision = "int8") -> 
     Raises:
         MarsadError: the folder holds no finished epoch, or ONNX and torch disagree on the sample.
     """
+    if bundle.is_file():
+        raise MarsadError(f"{bundle}: a file; wanted a folder to write the bundle to.")
     if bundle.exists() and any(bundle.iterdir()) and not (bundle / MANIFEST).exists():
         raise MarsadError(f"{bundle}: neither empty nor a bundle; nothing was written.")
     run, schema = load_run(run_folder)
     tokeniser, network = load_best(run_folder)
     dev = read_records(Path(run.dev), schema)
-    manifest = Manifest(
-        name=run.name,
-        schema=schema,
-        spelling=run.spelling,
-        window=run.encoder.window,
-        licence=run.licence,
-        training=_origin(run_folder, run, precision),
-    )
+    training = _origin(run_folder, run, precision)
+    manifest = dataclasses.replace(manifest_of(run, schema), training=training)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write_model(folder, network, tokeniser, manifest, dev if precision == "int8" else None)
@@ -108,7 +104,7 @@ def _metrics(network: Pipeline, bundle: Path, records: Sequence[Record]) -> dict
     texts = [record.text for record in records]
     theirs, ours = list(network.tag(texts)), list(served.tag(texts))
     reports = evaluate(records, ours)
-    shared = agreement(ours, theirs)
+    shared = agreement(entity_facts(ours), entity_facts(theirs))
     torch_f1 = {kind: r.micro.f1 for kind, r in evaluate(records, theirs).items()}
     log.info("%.2f %% of the dev entities are those that torch finds", 100 * shared)
     for kind, f1 in torch_f1.items():
@@ -120,10 +116,7 @@ def torch_pipeline(run_folder: Path) -> Pipeline:
     """The pipeline of a run's best weights in torch, as training scored it."""
     run, schema = load_run(run_folder)
     tokeniser, network = load_best(run_folder)
-    manifest = Manifest(
-        name=run.name, schema=schema, spelling=run.spelling, window=tokeniser.window
-    )
-    return Pipeline(manifest, tokeniser, TorchEncoder(network))
+    return Pipeline(manifest_of(run, schema), tokeniser, TorchEncoder(network))
 
 
 def sample_batch(tokeniser: Tokeniser, cutter: WordCutter) -> Batch:
@@ -140,9 +133,9 @@ def _single_batches(
     """The first window of each record, as a batch of one row: without padding."""
     for record in records:
         spelt = tokeniser.spell([word.form for word in cutter(record.text)])
-        windows = tokeniser.windows([len(word) for word in spelt])
-        if windows:
-            yield tokeniser.batch([spelt[windows[0].start : windows[0].end]])
+        if spelt:
+            window = tokeniser.windows([len(word) for word in spelt])[0]
+            yield tokeniser.batch([spelt[window.start : window.end]])
 
 
 def write_graphs(network: Network, schema: Schema, sample: Batch, folder: Path) -> None:

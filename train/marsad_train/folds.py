@@ -33,7 +33,11 @@ def cross_validate(run: Run, folds: int) -> dict[str, Report]:
         raise MarsadError(f"{first.path}: wanted records as the first corpus, to cut into folds.")
     schema = read_schema(Path(run.schema))
     found, records = [], []
-    parts = _parts(_lines(Path(first.path)) + _lines(Path(run.dev)), folds, run.plan.seed)
+    paths = Path(first.path), Path(run.dev)
+    for path in paths:
+        read_records(path, schema)  # so that what is wrong is said with its file and line
+    lines = [line for path in paths for line in _lines(path)]
+    parts = _parts(lines, folds, run.plan.seed)
     for number, part in enumerate(parts, 1):
         folder = Path(run.output) / f"fold{number}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,15 +59,13 @@ def cross_validate(run: Run, folds: int) -> dict[str, Report]:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise MarsadError(f"{path}: {error.strerror or error}.") from error
+    text = path.read_text(encoding="utf-8-sig")
     return [f"{line}\n" for line in text.split("\n") if line.strip()]
 
 
 def _document(row: dict[str, Any]) -> str | None:
-    return row.get("url") or row.get("doc")
+    name = row.get("url") or row.get("doc")
+    return None if name is None else str(name)
 
 
 def _parts(lines: list[str], folds: int, seed: int) -> list[list[str]]:

@@ -14,6 +14,7 @@ import torch
 import transformers
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
+from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModel
 
 from marsad.bundle import Manifest
@@ -30,7 +31,7 @@ from marsad_train.batches import Batches, Targets
 from marsad_train.config import Run, Weights, read_schema
 from marsad_train.encoders import Pretrained, files_of_encoder
 from marsad_train.loop import Trainer
-from marsad_train.losses import class_loss, link_loss, partial_loss
+from marsad_train.losses import class_loss, partial_loss
 from marsad_train.network import Network, Outputs, TorchEncoder
 from marsad_train.prepare import read_dev, read_encoder, read_train
 
@@ -50,6 +51,7 @@ def train(run: Run) -> None:
     """
     schema = read_schema(Path(run.schema))
     cutter = WordCutter(run.spelling)
+    manifest = manifest_of(run, schema)
     if run.start and load_run(Path(run.start))[1] != schema:
         raise MarsadError(f"start: {run.start} is of another schema, whose heads fit nothing here.")
     dev = read_dev(run, schema, cutter)
@@ -65,9 +67,6 @@ def train(run: Run) -> None:
     _describe(folder, pretrained)
     batches = Batches(run, examples, schema, tokeniser)
     trainer = Trainer(network, network.encoder, run.plan, folder)
-    manifest = Manifest(
-        name=run.name, schema=schema, spelling=run.spelling, window=run.encoder.window
-    )
     steps, *ends = (math.ceil(n / run.plan.accumulate) for n in (len(batches), *batches.ends))
     log.info("%d sentences, %d batches", sum(map(len, examples)), len(batches))
     for done, loss in trainer.run(steps, Learner(trainer, batches, run.weights)):
@@ -78,6 +77,18 @@ def train(run: Run) -> None:
             with _averaged(network, folder, epoch, run.average):
                 read = Pipeline(manifest, tokeniser, TorchEncoder(network))
                 _keep(folder, network, epoch, score(read, dev))
+
+
+def manifest_of(run: Run, schema: Schema) -> Manifest:
+    """What a run's settings say of its model; nothing that it finds is left out."""
+    return Manifest(
+        name=run.name,
+        schema=schema,
+        spelling=run.spelling,
+        window=run.encoder.window,
+        thresholds=run.thresholds,
+        licence=run.licence,
+    )
 
 
 def _start(network: Network, earlier: Path) -> None:
@@ -112,7 +123,7 @@ class Learner:
             linker = self.trainer.accelerator.unwrap_model(self.trainer.module).linker
             pairs = (torch.from_numpy(column).to(device) for column in targets.pairs)
             links = linker(outputs.states.flatten(0, 1), *pairs)
-            loss = loss + self.weights.links * link_loss(links, targets.roles.to(device))
+            loss = loss + self.weights.links * cross_entropy(links, targets.roles.to(device))
         return loss
 
 

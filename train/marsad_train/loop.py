@@ -1,6 +1,5 @@
 """The training loop: any module whose loss at a step is a function of the step's number."""
 
-import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -13,9 +12,8 @@ from accelerate import Accelerator
 from tqdm import tqdm
 
 from marsad.errors import MarsadError
+from marsad.tables import within
 from marsad_train import checkpoint
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +28,13 @@ class Plan:
     clip: float = 1.0  # longest gradient, as a norm
     accumulate: int = 1  # batches a step
     minutes_between_checkpoints: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers with which nothing can be learnt."""
+        for name in ("seed", "encoder_rate", "head_rate", "weight_decay", "clip"):
+            within(f"plan.{name}", getattr(self, name), 0)
+        within("plan.warmup", self.warmup, 0, 1)
+        within("plan.accumulate", self.accumulate, 1)
 
     def rate(self, step: int, steps: int) -> float:
         """The share of its peak that a learning rate has at a step: linear up, linear down."""

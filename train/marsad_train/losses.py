@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 
 def partial_loss(logits: Tensor, allowed: Tensor) -> Tensor:
@@ -28,8 +28,3 @@ def class_loss(logits: Tensor, classes: Tensor) -> Tensor:
     if not known.any():
         return logits.sum() * 0.0
     return binary_cross_entropy_with_logits(logits[known], classes[known])
-
-
-def link_loss(logits: Tensor, roles: Tensor) -> Tensor:
-    """Mean cross-entropy of (pairs, 1 + roles) against (pairs,); zero without pairs."""
-    return cross_entropy(logits, roles) if len(roles) else logits.sum() * 0.0

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForMaskedLM, PreTrainedTokenizerFast
 
 from marsad.errors import MarsadError
+from marsad.tables import within
 from marsad.tokenise import Tokeniser
 from marsad.words import Spelling, WordCutter
 from marsad_train import checkpoint
@@ -22,6 +23,7 @@ from marsad_train.texts import read_texts
 
 log = logging.getLogger(__name__)
 IGNORED = -100
+SHORTEST = 8  # pieces of a block
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,13 @@ class Pretraining:
     masked: float = 0.2  # share of the words
     conflict_only: bool = False
     held_out: int = 30  # documents
+
+    def __post_init__(self) -> None:
+        """Refuse numbers with which there is nothing to do."""
+        for name in ("steps", "batch_size", "held_out"):
+            within(name, getattr(self, name), 1)
+        within("masked", self.masked, 0.01, 1)
+        within("block", self.block, SHORTEST)
 
 
 class Blocks(NamedTuple):

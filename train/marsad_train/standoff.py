@@ -24,15 +24,17 @@ def read_standoff(path: Path, texts: Path, schema: Schema) -> Iterator[Record]:
     documents = {str(row.get("id")): row["text"] for row in read_texts(texts)}
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise MarsadError(f"{path}: {error}.") from error
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
                 row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise MarsadError("wanted an object.")
                 if lacking := KEYS - row.keys():
                     raise MarsadError(f"the key {min(lacking)!r} is missing.")
-                text = documents[row["document"]][row["start"] : row["end"]]
+                text = documents[str(row["document"])][row["start"] : row["end"]]
                 name = f"{row['document']}:{row['start']}"
                 yield parse_record({**row, "id": name, "text": text}, schema)
             except (ValueError, TypeError, KeyError, MarsadError) as error:

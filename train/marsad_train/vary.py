@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from marsad.errors import MarsadError
+from marsad.tables import within
 
 PLAIN = str.maketrans("أإآةى", "اااهي")  # as hasty writers spell
 PROCLITIC = re.compile("(?:و?(?:بال|كال|ال|لل)|[وبلف])?")
@@ -29,10 +29,7 @@ class Variation:
     def __post_init__(self) -> None:
         """Refuse what is no share."""
         for name in self.__slots__:
-            if not 0 <= getattr(self, name) <= 1:
-                raise MarsadError(
-                    f"variation.{name}: found {getattr(self, name)}, wanted a share, 0 to 1."
-                )
+            within(f"variation.{name}", getattr(self, name), 0, 1)
 
 
 class Varier:

@@ -4,7 +4,7 @@ import json
 import multiprocessing
 import resource
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import groupby
@@ -12,11 +12,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+from marsad.errors import MarsadError
+from marsad.evaluate import Fact, entity_facts
 from marsad.pipeline import Pipeline, load
 from marsad.sentences import split_sentences
 from marsad.words import Spelling, WordCutter
 
-Found = set[tuple[str, int, int]]  # entities: label, start, end
+Found = Set[Fact]  # entities: label, start, end
 Read = Callable[[Sequence[str]], list[Found]]
 
 CORPUS = Path("data/corpus")
@@ -47,6 +49,8 @@ def articles() -> tuple[str, ...]:
         for path in sorted(CORPUS.glob("*.jsonl"))
         for line in path.read_text(encoding="utf-8").splitlines()
     )
+    if not CORPUS.is_dir():
+        raise MarsadError(f"{CORPUS}: no such folder here; what it compares reads Marsad's corpus.")
     groups = groupby(records, key=lambda record: record["doc"])
     return tuple("\n".join(record["text"] for record in group) for _, group in groups)
 
@@ -69,7 +73,7 @@ def _bundle(bundle: Path | None, threads: int) -> Read:
 
 def found_by(read: Pipeline, texts: Sequence[str]) -> list[Found]:
     """Read texts, and keep what can be compared."""
-    return [{(e.label, e.start, e.end) for e in document.entities} for document in read.tag(texts)]
+    return entity_facts(read.tag(texts))
 
 
 def alone(way: Way, texts: Sequence[str]) -> Alone:
