@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from collections import Counter
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -14,19 +13,12 @@ import pytest
 
 from marsad.records import parse_record
 from marsad.schema import Schema
-from marsad.tables import build
 from marsad.words import Spelling, WordCutter
 
 Record = dict[str, Any]
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = sorted((ROOT / "data/samples").glob("*.txt"))
-
-
-@pytest.fixture(scope="module")
-def schema() -> Schema:
-    path = ROOT / "configs/conflict.toml"
-    return build(Schema, tomllib.loads(path.read_text(encoding="utf-8")), str(path))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from marsad.noise import LEFT, NOISES, UNDONE, cost_of_noise, noisy
+from marsad.noise import NOISES, UNDONE, cost_of_noise, noisy
 from marsad.pipeline import Pipeline
 from marsad.records import Record, Span, parse_record
 from marsad.schema import Schema
@@ -70,4 +70,3 @@ def test_the_cost_of_noise(pipeline: Pipeline) -> None:
     for name in UNDONE:
         assert costs[name]["flips"] == 0
         assert costs[name]["entity"] == costs["doubled spaces"]["entity"] > 0
-    assert set(LEFT) < set(costs)

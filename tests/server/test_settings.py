@@ -38,7 +38,7 @@ def test_a_flag_counts_more_than_the_environment_and_that_more_than_the_file(
         ("", {}, ["key=x"], "--set key: no such setting"),
         ("", {}, ["max_words=0"], "max_words: found 0, wanted 1 to 1000000000"),
         ("", {}, ["port=65536"], "port: found 65536, wanted 0 to 65535"),
-        ("", {}, ["idle_seconds=inf"], "idle_seconds: found inf, wanted 1 to"),
+        ("", {}, ["client_seconds=inf"], "client_seconds: found inf, wanted 1 to"),
         ("", {}, ["client_seconds=nan"], "client_seconds: found nan, wanted 1 to"),
         ("", {}, ["max_words=60001"], "queue_words: found 60000, wanted at least max_words"),
     ],

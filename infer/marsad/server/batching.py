@@ -1,7 +1,7 @@
 """Texts of many clients, read together by one thread; a full queue refuses at once.
 
-Nobody waits for company: a text that finds the reader idle is read at once, and those that come
-while it is busy are the next batch.
+A text that finds the reader idle is read at once, unless clients crowd; those that come while it is
+busy are the next batch.
 """
 
 import asyncio

@@ -25,8 +25,8 @@ async def read_json(request: Request, settings: Settings) -> Any:
         raise Refusal(400, f"The body is not UTF-8: byte {error.start}.") from error
     except json.JSONDecodeError as error:
         raise Refusal(400, f"The body is not JSON: {error.msg}, character {error.pos}.") from error
-    except ValueError as error:  # a number that Python refuses
-        raise Refusal(400, "The body holds a number that is too large.") from error
+    except ValueError as error:  # NaN, 1e999 or an integer of thousands of digits
+        raise Refusal(400, "The body holds a number that is not finite, or too long.") from error
     except RecursionError as error:
         raise Refusal(400, "The body is nested too deeply.") from error
 

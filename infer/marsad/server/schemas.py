@@ -186,6 +186,8 @@ class InfoBody(BaseModel):
     model: str
     licence: str
     schema_: dict[str, Any] = Field(alias="schema")
+    thresholds: dict[str, float]
+    bytes: int
     limits: dict[str, Any]
     versions: dict[str, str]
 

@@ -1,13 +1,12 @@
 """What ``marsad serve`` can be told: by a file, by the environment, and by flags."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from marsad.errors import MarsadError
-from marsad.tables import build
+from marsad.tables import build, read_toml
 
 PREFIX = "MARSAD_SERVE_"  # MARSAD_SERVE_PORT=8080 in the environment
 KEY = "MARSAD_SERVE_KEY"  # only in the environment: files are committed, and flags seen by ``ps``
@@ -30,8 +29,8 @@ class Settings:
     batch_words: int = 4_096  # that are read together, of as many clients as there are
     gather_seconds: float = 0.004  # how long a batch waits for others, while clients crowd
     client_seconds: float = 15.0  # to send a request, or to take an answer
-    idle_seconds: float = 30.0  # that a connection may stay open between requests
-    drain_seconds: float = 60.0  # to finish what was accepted, after SIGTERM
+    idle_seconds: int = 30  # that a connection may stay open between requests
+    drain_seconds: int = 60  # to finish what was accepted, after SIGTERM
 
     def __post_init__(self) -> None:
         """Refuse limits that would refuse everything."""
@@ -56,7 +55,7 @@ def read_settings(
     Raises:
         MarsadError: an unknown setting, or a value that it cannot have.
     """
-    table = _read_file(path) if path else {}
+    table = read_toml(path) if path else {}
     build(Settings, table, str(path))  # so that an error names the file
     named = {
         name.removeprefix(PREFIX).lower(): text
@@ -76,15 +75,6 @@ def parse_flags(pairs: list[str]) -> dict[str, object]:
             raise MarsadError(f"--set {pair!r}: wanted name=value.")
         flags[name] = _parse(name, text, f"--set {name}")
     return flags
-
-
-def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MarsadError(f"{path}: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise MarsadError(f"{path}: not TOML: {error}.") from error
 
 
 def _parse(name: str, text: str, where: str) -> object:
