@@ -17,11 +17,12 @@ run: $(VENV)/infer  ## Set up inference and tag the sample articles
 test: $(VENV)/all  ## Set up everything and run the tests
 	$(BIN)/python -m pytest
 
-check: $(VENV)/all  ## Formatting, lint, types, tests
+lint: $(VENV)/all  ## Formatting, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+
+check: lint test  ## All that must pass
 
 bench: $(VENV)/all  ## Measure the speed beside transformers' pipelines
 	$(BIN)/marsad-train bench
@@ -75,4 +76,4 @@ $(VENV)/all: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[formats,ray,serve,train,dev]'
 	@touch $@ $(VENV)/infer $(VENV)/serve
 
-.PHONY: help run test check bench chaos fix serve load soak hostile train model clean
+.PHONY: help run test lint check bench chaos fix serve load soak hostile train model clean

@@ -91,7 +91,7 @@ def main(kills: int = 100, documents: int = 5_000, seed: int = 13) -> None:
     rng = random.Random(seed)
     schema, tokenizer = make_schema(), make_tokenizer()
     made = make_pipeline(schema, tokenizer, LexiconEncoder(schema, tokenizer))
-    pipeline.load = lambda *args, **options: made  # type: ignore[assignment]
+    pipeline.load = lambda *args, **options: made
     with TemporaryDirectory() as name:
         folder = Path(name, "news")
         folder.mkdir()

@@ -12,7 +12,9 @@ from typer.testing import CliRunner, Result
 
 from marsad import archive
 from marsad.cli import app
+from marsad.inputs import Place
 from marsad.pipeline import Pipeline
+from marsad.sources import Source
 
 Run = Callable[..., Result]
 TEXT = "قصفت قوات النظام حلب أمس . مقتل مدنيين في إدلب"
@@ -249,7 +251,7 @@ def test_parts_that_were_cut_are_not_built_upon(run: Run, monkeypatch: pytest.Mo
 
 def test_batches_depend_on_where_the_one_before_ended_and_nothing_else() -> None:
     def items() -> Iterator[Any]:
-        yield from (archive.Source(str(n), "x" * 25_000, None) for n in range(10))  # type: ignore[arg-type]
+        yield from (Source(str(n), "x" * 25_000, Place("a", n)) for n in range(10))
 
     whole = list(archive.batches(items()))
     assert [len(batch) for batch in whole] == [3, 3, 3, 1]

@@ -75,7 +75,8 @@ def test_a_report_becomes_entities_events_and_classes(pipeline: Pipeline) -> Non
 @given(st.one_of(st.text(), news))
 def test_every_offset_is_that_of_its_text(pipeline: Pipeline, text: str) -> None:
     document = pipeline(text)
-    for found in (*document.entities, *document.events):
+    spans: list[Entity | Event] = [*document.entities, *document.events]
+    for found in spans:
         assert text[found.start : found.end] == found.text
     for event in document.events:
         sentence = document.sentences[event.sentence]

@@ -80,6 +80,7 @@ def cluster() -> Iterator[None]:
 @pytest.mark.usefixtures("cluster")
 def test_two_workers_find_what_the_plain_path_finds(tmp_path: Path) -> None:
     texts = [path.read_text(encoding="utf-8") for path in SAMPLES] * 2
+    rows: list[dict[str, str | None]]
     rows = [{"id": str(number), "text": text} for number, text in enumerate(texts)]
     rows.insert(3, {"id": "bad", "text": None})
     lines = tmp_path / "news.jsonl"

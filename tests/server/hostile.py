@@ -17,7 +17,7 @@ HEAD = "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n"
 MEBIBYTE = 1 << 20
 STREAM = 100  # mebibytes
 BOMB = gzip.compress(b" " * (20 * MEBIBYTE))
-WRONG = (
+WRONG: tuple[object, ...] = (
     None, True, 1, -1, 1.5, "", "text", [], [[]], {}, {"documents": None}, {"documents": 1},
     {"documents": {"text": "a"}}, {"documents": [], "options": []}, {"documents": [], "options": 1},
     {"documents": [], "options": {"min_score": "high"}}, {"documents": [], "more": 1},

@@ -221,9 +221,9 @@ def test_with_a_key_only_those_who_send_it_are_answered(serving: Any, pipeline: 
             for header in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp5"}):
                 answer = httpx.get(address + path, headers=header)
                 assert (answer.status_code, answer.json()["error"]) == (401, "unauthorised")
-        sent = {"Authorization": "Bearer مفتاح".encode()}
+        sent = {b"Authorization": "Bearer مفتاح".encode()}
         assert httpx.get(f"{address}/info", headers=sent).status_code == 200
-        body = {"documents": []}
+        body: dict[str, list[object]] = {"documents": []}
         assert httpx.post(f"{address}/v1/tag", json=body).status_code == 401
         assert httpx.post(f"{address}/v1/tag", json=body, headers=sent).status_code == 200
         for path in ("/", "/docs", "/health/live", "/health/ready"):

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ class Tagger:
         return [Document(text) for text in texts]
 
 
-def play(scene: Callable[[Batcher, Tagger], Awaitable[None]], **limits: int) -> Tagger:
+def play(scene: Callable[[Batcher, Tagger], Awaitable[None]], **limits: Any) -> Tagger:
     """Run a scene with a batcher at work; the thread is freed at the end in any case."""
 
     async def run() -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ RECORD = {
 
 
 @pytest.fixture
-def made(schema: Schema, tokenizer: Tokenizer, tmp_path: Path) -> object:
+def made(schema: Schema, tokenizer: Tokenizer, tmp_path: Path) -> Callable[..., Batches]:
     def make(
         records: list[object],
         *,
@@ -52,8 +53,10 @@ def made(schema: Schema, tokenizer: Tokenizer, tmp_path: Path) -> object:
     return make
 
 
-def test_a_record_becomes_tags_classes_pairs_and_roles(made: object, schema: Schema) -> None:
-    batch, targets = made([RECORD])(0)  # type: ignore[operator]
+def test_a_record_becomes_tags_classes_pairs_and_roles(
+    made: Callable[..., Batches], schema: Schema
+) -> None:
+    batch, targets = made([RECORD])(0)
     assert batch.firsts.tolist() == [[1, 2, 3, 4]]
     tags = [[schema.entity_tags[i] for i in np.flatnonzero(row)] for row in targets.entities]
     assert tags == [["O"], ["B-ARMED"], ["I-ARMED"], ["B-LOC"]]
@@ -65,17 +68,17 @@ def test_a_record_becomes_tags_classes_pairs_and_roles(made: object, schema: Sch
     assert [("none", *schema.roles)[role] for role in targets.roles] == ["actor", "none"]
 
 
-def test_what_was_not_annotated_is_not_learnt(made: object) -> None:
-    _, targets = made([{"text": "قصفت حلب"}])(0)  # type: ignore[operator]
+def test_what_was_not_annotated_is_not_learnt(made: Callable[..., Batches]) -> None:
+    _, targets = made([{"text": "قصفت حلب"}])(0)
     assert targets.entities.all()
     assert targets.triggers.all()
     assert targets.classes.isnan().all()
     assert not len(targets.roles)
 
 
-def test_pairs_point_into_their_own_row_of_the_batch(made: object) -> None:
+def test_pairs_point_into_their_own_row_of_the_batch(made: Callable[..., Batches]) -> None:
     long = {**RECORD, "text": RECORD["text"] + " في حلب أمس"}  # type: ignore[operator]
-    batch, targets = made([RECORD, long])(0)  # type: ignore[operator]
+    batch, targets = made([RECORD, long])(0)
     width = batch.firsts.shape[1]
     assert width == 7
     assert sorted(set((targets.pairs.trigger_first // width).tolist())) == [0, 1]
@@ -87,7 +90,7 @@ def test_pairs_point_into_their_own_row_of_the_batch(made: object) -> None:
 
 
 def test_a_record_beyond_the_window_is_taught_word_by_word_once(
-    made: object, schema: Schema
+    made: Callable[..., Batches], schema: Schema
 ) -> None:
     text = "قصفت حلب " * 10
     entities = [{"start": 9 * n + 5, "end": 9 * n + 8, "label": "LOC"} for n in range(10)]
@@ -101,7 +104,7 @@ def test_a_record_beyond_the_window_is_taught_word_by_word_once(
         for n in range(10)
     ]
     record = {"text": text, "entities": entities, "events": events}
-    batch, targets = made([record], window=10)(0)  # type: ignore[operator]
+    batch, targets = made([record], window=10)(0)
     assert len(batch.ids) > 1
     taught = ~targets.entities.all(-1)
     assert taught.sum() == 20
@@ -113,29 +116,33 @@ def test_a_record_beyond_the_window_is_taught_word_by_word_once(
     assert linked.sum() >= 10
 
 
-def test_an_epoch_visits_each_sentence_as_often_as_its_weight_says(made: object) -> None:
+def test_an_epoch_visits_each_sentence_as_often_as_its_weight_says(
+    made: Callable[..., Batches],
+) -> None:
     records = [{**RECORD, "text": RECORD["text"] + " ." * n} for n in range(1, 9)]  # type: ignore[operator]
     for weight in (0.5, 1.0, 2.5):
-        batches = made(records, size=2, weight=weight)  # type: ignore[operator]
+        batches = made(records, size=2, weight=weight)
         rows = [batches(index)[0].mask.sum(1) for index in range(batches.ends[0])]
         seen = np.unique(np.concatenate(rows), return_counts=True)[1]
         assert seen.sum() == round(8 * weight)
         assert seen.max() - seen.min() <= 1
 
 
-def test_a_corpus_may_be_visited_less_from_epoch_to_epoch(made: object) -> None:
+def test_a_corpus_may_be_visited_less_from_epoch_to_epoch(made: Callable[..., Batches]) -> None:
     records = [{**RECORD, "text": RECORD["text"] + " ." * n} for n in range(1, 9)]  # type: ignore[operator]
-    batches = made(records, size=2, weight=2.0, last_weight=0.5)  # type: ignore[operator]
+    batches = made(records, size=2, weight=2.0, last_weight=0.5)
     assert batches.ends == [8, 13, 15]
     assert len(batches) == 15
     assert sum(len(batches(index)[0].ids) for index in range(8, 13)) == 10
     assert len(batches(15)[0].ids) == 2  # gradients may be added up beyond the end
 
 
-def test_a_varied_sentence_is_the_same_at_the_same_step_and_fits_the_window(made: object) -> None:
+def test_a_varied_sentence_is_the_same_at_the_same_step_and_fits_the_window(
+    made: Callable[..., Batches],
+) -> None:
     other = {**RECORD, "text": "قصفت قوات النظام إدلب"}
-    batches = made([RECORD, other], window=8, swapped=0.5, hidden=0.3)  # type: ignore[operator]
-    seen = set()
+    batches = made([RECORD, other], window=8, swapped=0.5, hidden=0.3)
+    seen: set[tuple[int, ...]] = set()
     for index in range(3):
         first, second = batches(index), batches(index)
         assert first[0].ids.tolist() == second[0].ids.tolist()

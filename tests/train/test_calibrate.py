@@ -43,7 +43,7 @@ class Sure:
     def encode_all(self, batches: Sequence[Batch], /) -> Iterator[Scores]:
         return map(self.encode, batches)
 
-    def link(self, *_: object) -> np.ndarray:  # type: ignore[type-arg]
+    def link(self, *_: object) -> np.ndarray:
         raise AssertionError("there is no event")
 
 

@@ -106,6 +106,6 @@ def test_texts_of_conflict_come_first(tmp_path: Path) -> None:
     path.write_text(
         "\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8"
     )
-    rows = read_texts(path)
-    assert conflict_first(rows, conflict_only=False) == ["b\u2028c", "a", "d"]
-    assert conflict_first(rows, conflict_only=True) == ["b\u2028c", "d"]
+    read = read_texts(path)
+    assert conflict_first(read, conflict_only=False) == ["b\u2028c", "a", "d"]
+    assert conflict_first(read, conflict_only=True) == ["b\u2028c", "d"]

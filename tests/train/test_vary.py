@@ -1,5 +1,7 @@
 """Varied sentences: what is annotated must still be true of them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -24,12 +26,12 @@ OTHER = {
 }
 
 
-def varied(row: dict[str, object], seed: int = 0, **shares: float) -> dict[str, object]:
+def varied(row: dict[str, Any], seed: int = 0, **shares: float) -> dict[str, Any]:
     varier = Varier(Variation(**shares), [ROW, OTHER])
     return varier(row, np.random.default_rng(seed))
 
 
-def marked(row: dict[str, object]) -> list[tuple[str, int]]:
+def marked(row: dict[str, Any]) -> list[tuple[str, int]]:
     """The words of each entity by its span, which its tags must say, too."""
     tags = row["entity_tags"]
     found = []
