@@ -91,7 +91,7 @@ def _tell_version(asked: bool) -> None:
 def _common(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print it.")
     ] = False,
 ) -> None:
     """Read Arabic news of armed conflict: who did what to whom, where and when."""
