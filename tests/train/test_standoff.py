@@ -43,6 +43,10 @@ def test_annotations_meet_their_texts(texts: Path, tmp_path: Path, schema: Schem
         ({"document": "b"}, "line 1: no document 'b'"),
         ({"end": 9}, "do not fit the text of 3"),
         ({"start": None, "document": 3}, "line 1: no document '3'"),
+        ({"start": -8}, "line 1: found -8 to 14, wanted offsets within 0 to 15"),
+        ({"end": 16}, "found 6 to 16, wanted"),
+        ({"end": None}, "found 6 to None, wanted"),
+        ({"start": True}, "found True to 14, wanted"),
     ],
 )
 def test_what_does_not_fit_is_refused(

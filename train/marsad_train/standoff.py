@@ -34,9 +34,15 @@ def read_standoff(path: Path, texts: Path, schema: Schema) -> Iterator[Record]:
                     raise MarsadError("wanted an object.")
                 if lacking := KEYS - row.keys():
                     raise MarsadError(f"the key {min(lacking)!r} is missing.")
-                text = documents[str(row["document"])][row["start"] : row["end"]]
+                text = _cut(documents[str(row["document"])], row["start"], row["end"])
                 name = f"{row['document']}:{row['start']}"
                 yield parse_record({**row, "id": name, "text": text}, schema)
             except (ValueError, TypeError, KeyError, MarsadError) as error:
                 reason = f"no document {error}" if isinstance(error, KeyError) else error
                 raise MarsadError(f"{path}, line {number}: {reason}") from error
+
+
+def _cut(text: str, start: object, end: object) -> str:
+    if type(start) is int and type(end) is int and 0 <= start < end <= len(text):
+        return text[start:end]
+    raise MarsadError(f"found {start!r} to {end!r}, wanted offsets within 0 to {len(text)}.")
