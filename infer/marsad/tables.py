@@ -17,11 +17,21 @@ def within(name: str, value: float, least: float, most: float = math.inf) -> Non
     """Refuse a setting that is not between two numbers, both of which it may be.
 
     Raises:
-        MarsadError: it is not, or is no number at all.
+        MarsadError: it is not, or is infinite or no number at all.
     """
-    if not least <= value <= most:
+    if not (least <= value <= most and math.isfinite(value)):
         wanted = f"{least} to {most}" if most < math.inf else f"{least} at least"
         raise MarsadError(f"{name}: found {value}, wanted {wanted}.")
+
+
+def positive(name: str, value: float) -> None:
+    """Refuse a setting that is not more than nothing.
+
+    Raises:
+        MarsadError: it is not, or is infinite or no number at all.
+    """
+    if not 0 < value < math.inf:
+        raise MarsadError(f"{name}: found {value}, wanted more than 0.")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

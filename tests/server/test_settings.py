@@ -37,6 +37,8 @@ def test_a_flag_counts_more_than_the_environment_and_that_more_than_the_file(
         ("", {}, ["port"], "--set 'port': wanted name=value"),
         ("", {}, ["key=x"], "--set key: no such setting"),
         ("", {}, ["max_words=0"], "max_words: found 0, wanted 1 to 1000000000"),
+        ("", {"MARSAD_SERVE_HOST": ""}, [], "host: found nothing, wanted an address"),
+        ("", {}, ["gather_seconds=nan"], "gather_seconds: found nan, wanted 0 to"),
         ("", {}, ["port=65536"], "port: found 65536, wanted 0 to 65535"),
         ("", {}, ["client_seconds=inf"], "client_seconds: found inf, wanted 1 to"),
         ("", {}, ["client_seconds=nan"], "client_seconds: found nan, wanted 1 to"),

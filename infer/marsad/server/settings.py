@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from marsad.errors import MarsadError
-from marsad.tables import build, read_toml
+from marsad.tables import build, read_toml, within
 
 PREFIX = "MARSAD_SERVE_"  # MARSAD_SERVE_PORT=8080 in the environment
 KEY = "MARSAD_SERVE_KEY"  # only in the environment: files are committed, and flags seen by ``ps``
@@ -38,8 +38,10 @@ class Settings:
             value = getattr(self, field.name)
             least = 0 if field.name in ("port", "threads", "gather_seconds") else 1
             most = 65_535 if field.name == "port" else 10**9
-            if not isinstance(value, str) and not least <= value <= most:
-                raise MarsadError(f"{field.name}: found {value}, wanted {least} to {most}.")
+            if not isinstance(value, str):
+                within(field.name, value, least, most)
+        if not self.host:  # which would mean every address
+            raise MarsadError("host: found nothing, wanted an address; 0.0.0.0 means all of them.")
         if self.queue_words < self.max_words:
             raise MarsadError(
                 f"queue_words: found {self.queue_words}, wanted at least max_words "
