@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from marsad import __version__, bundle
+from marsad import __version__, bundle, cli
 from marsad.bundle import Manifest, write_manifest
-from marsad.cli import app
 from marsad.pipeline import Pipeline
 from marsad.schema import Document, Schema
 
@@ -32,10 +31,10 @@ import signal, sys, time
 from types import SimpleNamespace
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from marsad import pipeline
-from marsad.schema import Document
+from marsad.schema import Document, Schema
 
 class Fake:
-    manifest = SimpleNamespace(schema=SimpleNamespace(roles=()))
+    manifest = SimpleNamespace(schema=Schema(name="x", entities=("LOC",)))
 
     def tag(self, texts, *, progress):
         for text in texts:
@@ -58,7 +57,7 @@ def run(folder: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Ru
 
 
 def invoke(*arguments: str, stdin: bytes = b"") -> Result:
-    return CliRunner().invoke(app, arguments, input=stdin)
+    return CliRunner().invoke(cli.app, arguments, input=stdin)
 
 
 def program(*arguments: str, pause: float = 0) -> list[str]:
@@ -175,11 +174,14 @@ def test_output_appears_only_when_it_is_whole(run: Run) -> None:
     assert sorted(os.listdir()) == ["a.txt", "out.jsonl", "out.jsonl.progress"]
 
 
-def test_an_output_may_be_the_input(run: Run) -> None:
-    Path("a.jsonl").write_text('{"text": "a"}\n{"text": "b"}\n')
-    run("tag", "a.jsonl", "-o", "a.jsonl", "--overwrite")
-    written = Path("a.jsonl").read_text(encoding="utf-8")
-    assert [document["text"] for document in documents(written)] == ["a", "b"]
+@pytest.mark.parametrize("name", ["a.txt", "link.txt"])
+def test_an_output_is_not_the_input(run: Run, name: str) -> None:
+    Path("a.txt").write_text(TEXT, encoding="utf-8")
+    Path("link.txt").symlink_to("a.txt")
+    refused = only_error(run("tag", name, "-o", "a.txt", "--overwrite"))
+    assert refused == f"{name}: this is what is written; give another output."
+    assert Path("a.txt").read_text(encoding="utf-8") == TEXT
+    assert sorted(os.listdir()) == ["a.txt", "link.txt"]
 
 
 def test_a_device_is_written_to_and_not_replaced(run: Run) -> None:
@@ -454,6 +456,36 @@ def test_mistakes_go_neither_over_the_gold_nor_nowhere(run: Run, out: str, messa
     Path("gold.jsonl").write_text(json.dumps(RECORD) + "\n")
     assert only_error(run("evaluate", "gold.jsonl", "--mistakes", out)) == message
     assert json.loads(Path("gold.jsonl").read_text()) == RECORD
+
+
+def test_an_earlier_list_of_mistakes_stays_until_there_is_a_new_one(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    Path("gold.jsonl").write_text(json.dumps(RECORD) + "\n")
+    Path("wrong.jsonl").write_text("before")
+    monkeypatch.setattr(cli, "evaluate", interrupted)
+    assert run("evaluate", "gold.jsonl", "--mistakes", "wrong.jsonl").exit_code == 130
+    assert Path("wrong.jsonl").read_text() == "before"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("evaluate", "gold.jsonl", "--mistakes", "wrong.jsonl"),
+        ("tag", "a.txt", "-o", "/dev/stdout"),
+    ],
+)
+def test_a_pipe_that_nobody_reads_is_no_fault_of_a_file(folder: Path, arguments: list[str]) -> None:
+    Path("a.txt").write_text(TEXT, encoding="utf-8")
+    Path("gold.jsonl").write_text(json.dumps({"id": "a", "text": TEXT, "entities": []}) + "\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(program(*arguments, pause=0), stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_evaluate_as_json_says_the_same(run: Run) -> None:

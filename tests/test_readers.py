@@ -156,7 +156,7 @@ def test_what_a_folder_holds_beside_is_counted(
     for name in ("n/a.txt", "n/readme.md", "n/deep/noext"):
         put(name)
     survey(["n"], READERS)
-    assert caplog.messages == ["2 files in folders are of no known format, and passed over."]
+    assert caplog.messages == ["of no known format, and so passed over in folders: 2."]
 
 
 def test_a_text_needs_no_temporary_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,11 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 from uuid import uuid4
 
 import typer
@@ -17,7 +17,7 @@ from marsad import __version__, pipeline
 from marsad.archive import Archive, Basis, files_of, tag_archive
 from marsad.bundle import EMBEDDED, fingerprint, read_manifest
 from marsad.console import is_terminal, print_lines, said_warnings, say, stdin
-from marsad.errors import MarsadError, naming
+from marsad.errors import MarsadError, check_writable, naming
 from marsad.evaluate import annotated_facts, evaluate
 from marsad.extras import formats_library
 from marsad.inputs import STDIN, Survey, survey
@@ -83,7 +83,8 @@ MinScore = Annotated[
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"marsad {__version__}")
+        with _ending_well():
+            print_lines([f"marsad {__version__}"])
         raise typer.Exit
 
 
@@ -91,7 +92,10 @@ def _tell_version(asked: bool) -> None:
 def _common(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print it.")
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Print the version, and end."
+        ),
     ] = False,
 ) -> None:
     """Read Arabic news of armed conflict: who did what to whom, where and when."""
@@ -116,7 +120,7 @@ def tag_command(  # noqa: PLR0913 - each is an option
 
     Exit status: 0, all were tagged; 1, some could not be read; 2, none could, or wrong usage.
     """
-    with _ending_well(), said_warnings():
+    with _ending_well(), nullcontext() if quiet else said_warnings():
         names = inputs or _piped()
         path = None if output is None or str(output) == STDIN else output
         name = format_name(format_, path)
@@ -165,14 +169,17 @@ def evaluate_command(  # noqa: PLR0913 - each is an option
     threads: Threads = 0,
 ) -> None:
     """Score a model on annotated records: strict, with 95 % bootstrap intervals of F1."""
-    with _ending_well(), ExitStack() as stack:
+    with _ending_well():
+        if listed:
+            if listed.exists() and listed.samefile(gold):
+                raise MarsadError(f"{listed}: this is what is read; give another file.")
+            check_writable(listed)
         tagger = pipeline.load(model, device=device, threads=threads)
         records = read_records(gold, tagger.manifest.schema)
         if not any(annotated_facts(record) for record in records):
             raise MarsadError(
                 f'{gold}: nothing is annotated there; wanted "entities", "events" or "classes".'
             )
-        out = stack.enter_context(_new_file(listed, gold)) if listed else None
         ways = [list, *NOISES.values()] if noise else [list]
         size = sum(len(part) for way in ways for record in records for part in way(record.text))
         with open_bar(size, "char", shown=is_terminal(sys.stderr)) as bar:
@@ -181,8 +188,9 @@ def evaluate_command(  # noqa: PLR0913 - each is an option
             reports = evaluate(records, found)
             costs = cost_of_noise(records, found, tag) if noise else {}
         wrong = list(mistakes(records, found))
-        if out:
-            out.writelines(f"{json_text(mistake._asdict())}\n".encode() for mistake in wrong)
+        if listed:
+            with naming(listed), listed.open("wb") as out:
+                out.writelines(f"{json_text(mistake._asdict())}\n".encode() for mistake in wrong)
         if as_json:
             table = {kind: asdict(report) for kind, report in reports.items()}
             print_lines([json_text(table | ({"noise": costs} if noise else {}), indent=2)])
@@ -252,15 +260,6 @@ def _ending_well() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:  # as of ``marsad tag … | head``
         raise typer.Exit(CUT_OFF) from None
-
-
-@contextmanager
-def _new_file(path: Path, source: Path) -> Iterator[BinaryIO]:
-    """Open a file to write to, which must not be the one that is read."""
-    if path.exists() and path.samefile(source):
-        raise MarsadError(f"{path}: this is what is read; give another file.")
-    with naming(path), path.open("wb") as out:
-        yield out
 
 
 def _piped() -> Sequence[str]:

@@ -10,6 +10,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
+from marsad.errors import MarsadError
+
 STDIN = "-"
 COMPRESSED = (".gz", ".zst")
 
@@ -72,6 +74,9 @@ def find_files(
 
     A file must have one of the suffixes; of what lies in a folder, the others are passed over, and
     so are those that are ours: absolute paths of what the run writes itself.
+
+    Raises:
+        MarsadError: it is the name of one that is ours.
     """
     for found in _look(name, suffixes, ours):
         if not isinstance(found, Passed):
@@ -82,9 +87,12 @@ def _look(name: str, suffixes: Collection[str], ours: Collection[Path]) -> Itera
     names = {path.name for path in ours}
     for found in _find(name, suffixes):
         file = found if isinstance(found, Path) else Path(_path_of(found))
-        alike = file.name in names and str(file) != name  # the rest need not be resolved
-        if not alike or Path(os.path.realpath(file)) not in ours:
+        outright = isinstance(found, Path) and file == Path(name)
+        # The rest need not be resolved.
+        if not (outright or file.name in names) or Path(os.path.realpath(file)) not in ours:
             yield found
+        elif outright:
+            raise MarsadError(f"{name}: this is what is written; give another output.")
 
 
 def survey(names: Iterable[str], suffixes: Collection[str], ours: Collection[Path] = ()) -> Survey:
@@ -104,7 +112,7 @@ def survey(names: Iterable[str], suffixes: Collection[str], ours: Collection[Pat
             total = None if total is None else total + size
             digest.update(f"{found}\0{size}\0{time}\n".encode("utf-8", "surrogateescape"))
     if passed:
-        logger.warning("%d files in folders are of no known format, and passed over.", passed)
+        logger.warning("of no known format, and so passed over in folders: %d.", passed)
     return Survey(total, digest.hexdigest())
 
 

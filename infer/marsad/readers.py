@@ -103,9 +103,10 @@ def _read_file(path: Path) -> Iterator[Item]:
 
 def _measured(items: Iterator[Item], raw: BinaryIO) -> Iterator[Item]:
     """Give each document the bytes of its file, compressed or not, that were read for it."""
+    seekable = raw.seekable()  # a pipe that is named like a file does not tell
     before = 0
     for item in items:
-        here = max(before, raw.tell())
+        here = max(before, raw.tell() if seekable else 0)
         if isinstance(item, Source) and not item.size:
             yield replace(item, size=here - before)
         else:
