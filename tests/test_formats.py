@@ -2,6 +2,8 @@ import csv
 import gzip
 import io
 import json
+import os
+import threading
 from collections.abc import Callable
 from datetime import date
 from functools import partial
@@ -111,6 +113,14 @@ def test_texts_in_parquet_may_be_bytes_but_nothing_else(folder: Path) -> None:
     assert text == TEXT
     assert bad[0] == "! the column 'text': not UTF-8: 0xff at byte 0, invalid start byte."
     assert all("no text" in reason for reason in bad[1:])
+
+
+def test_a_pipe_with_a_name_is_read_like_a_file(folder: Path) -> None:
+    os.mkfifo("a.jsonl")
+    writer = threading.Thread(target=Path("a.jsonl").write_text, args=('{"text": "a"}\n' * 2,))
+    writer.start()
+    assert texts("a.jsonl") == ["a", "a"]
+    writer.join()
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".txt"])
@@ -250,6 +260,16 @@ def test_columns_of_numbers_stay_numbers(values: list[object], kept: list[object
     rows = [Document("", id=str(n), fields={"n": value}) for n, value in enumerate(values)]
     table = pq.read_table(io.BytesIO(written(write_parquet, rows)))
     assert table["n"].to_pylist() == kept
+
+
+def test_columns_whose_names_cannot_be_told_apart_get_other_names() -> None:
+    rows = [
+        Document("", id="a", fields={"\ud800": 1}),
+        Document("", id="b", fields={"\udfff": "x"}),
+    ]
+    table = pq.read_table(io.BytesIO(written(write_parquet, rows)))
+    assert table.column("\ufffd").to_pylist() == [1, None]
+    assert table.column("input.\ufffd").to_pylist() == [None, "x"]
 
 
 def test_parquet_holds_what_json_holds(documents: list[Document]) -> None:

@@ -25,16 +25,13 @@ def write_csv(documents: Iterable[Document], out: BinaryIO, *, roles: Iterable[s
     input, with ``input.`` before a name that is taken. Documents are gone through twice: the first
     time for the columns.
     """
-    found = {a.role for d in documents for e in d.events for a in e.arguments}
-    roles = [*roles, *sorted(found - set(roles))]
-    fields = list(dict.fromkeys(name for document in documents for name in document.fields))
-    taken = [*FINDING, CONTEXT, *roles]
-    names: dict[str, str] = {}
-    for name in fields:
-        own = encodable(name)
-        while own in taken or own in names.values():
-            own = f"input.{own}"
-        names[name] = own
+    found: set[str] = set()
+    fields: dict[str, None] = {}
+    for document in documents:
+        found |= {argument.role for event in document.events for argument in event.arguments}
+        fields |= dict.fromkeys(document.fields)
+    taken = [*FINDING, CONTEXT, *roles, *sorted(found - set(roles))]
+    names = _columns(fields, taken)
     text = io.TextIOWrapper(out, "utf-8-sig", newline="")  # the mark tells Excel that it is UTF-8
     try:
         table = csv.DictWriter(text, [*taken, *names.values()], lineterminator="\r\n")
@@ -45,6 +42,19 @@ def write_csv(documents: Iterable[Document], out: BinaryIO, *, roles: Iterable[s
                 table.writerow({key: _cell(value) for key, value in row.items()} | carried)
     finally:
         text.detach()
+
+
+def _columns(fields: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
+    """The columns of the input's fields: their names, with ``input.`` before one that is taken."""
+    used = set(taken)
+    names: dict[str, str] = {}
+    for name in fields:
+        own = encodable(name)
+        while own in used:
+            own = f"input.{own}"
+        used.add(own)
+        names[name] = own
+    return names
 
 
 def _findings(document: Document) -> Iterator[dict[str, Any]]:
@@ -110,8 +120,11 @@ def write_parquet(documents: Iterable[Document], out: BinaryIO) -> None:
         for name, value in document.fields.items():
             kinds.setdefault(name, set()).add(_kind(value))
     types = {name: _type(own - {type(None)}, arrow) for name, own in kinds.items()}
-    schema = _schema(arrow, types)
-    rows = (_row(document, types) for document in documents)
+    schema = _schema(arrow)
+    names = _columns(types, schema.names)
+    for name, type_ in types.items():
+        schema = schema.append(arrow.field(names[name], type_ or arrow.string()))
+    rows = (_row(document, types, names) for document in documents)
     with parquet.ParquetWriter(out, schema, compression="zstd") as table:
         while group := list(islice(rows, ROWS)):
             table.write_table(arrow.Table.from_pylist(group, schema))
@@ -135,11 +148,9 @@ def _type(kinds: set[type], arrow: Any) -> Any:
     return arrow.float64() if kinds <= {int, float} else None
 
 
-def _schema(arrow: Any, types: Mapping[str, Any]) -> Any:
+def _schema(arrow: Any) -> Any:
     text = arrow.string()
-    carried = [(encodable(name), text if type_ is None else type_) for name, type_ in types.items()]
-    own = [("id", text), ("text", text)]
-    return arrow.schema([*own, *nested_fields(arrow), *carried])
+    return arrow.schema([("id", text), ("text", text), *nested_fields(arrow)])
 
 
 def nested_fields(arrow: Any) -> list[Any]:
@@ -169,11 +180,11 @@ def nested_row(document: Document) -> dict[str, Any]:
     return row
 
 
-def _row(document: Document, types: Mapping[str, Any]) -> dict[str, Any]:
+def _row(document: Document, types: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     row = nested_row(document)
     for name, value in document.fields.items():
         plain = value if types[name] or value is None else json_text(value)
-        row[encodable(name)] = encodable(plain) if isinstance(plain, str) else plain
+        row[names[name]] = encodable(plain) if isinstance(plain, str) else plain
     return row
 
 
