@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from marsad.errors import MarsadError, naming
 from marsad.schema import Schema
-from marsad.tables import build, within
+from marsad.tables import build, positive, within
 from marsad.words import Spelling
 
 FORMAT = "marsad-bundle"
@@ -60,8 +60,9 @@ class Manifest:
         if unknown := sorted(self.thresholds.keys() - set(self.schema.classes)):
             raise MarsadError(f"thresholds: {unknown[0]!r} is no class of {self.schema.name}.")
         for name, value in asdict(self.temperatures).items():
-            if not value > 0:
-                raise MarsadError(f"temperatures.{name}: found {value}, wanted more than 0.")
+            positive(f"temperatures.{name}", value)
+        for name, value in self.thresholds.items():
+            within(f"thresholds.{name}", value, 0, 1)
         within("min_score", self.min_score, 0, 1)
 
 
@@ -91,7 +92,7 @@ def _read_json(folder: Path) -> Any:
     try:
         with naming(folder / MANIFEST):
             return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MarsadError(f"{folder / MANIFEST}: not JSON: {error}") from error
 
 

@@ -124,7 +124,7 @@ def evaluate(records: Sequence[Record], documents: Iterable[Document]) -> dict[s
 
 def entity_facts(documents: Iterable[Document]) -> list[Set[Fact]]:
     """The label and offsets of each document's entities."""
-    return [found_facts(document)["entity"].keys() for document in documents]
+    return [{(e.label, e.start, e.end) for e in document.entities} for document in documents]
 
 
 def agreement(ours: Sequence[Set[Fact]], theirs: Sequence[Set[Fact]]) -> float:

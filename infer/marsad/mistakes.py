@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import product
 from typing import NamedTuple
 
 from marsad.evaluate import Fact, annotated_facts, found_facts
@@ -45,15 +44,31 @@ def _paired(
 ) -> Iterator[Mistake]:
     missed = sorted(wanted - scores.keys(), key=_place)
     left = sorted(scores.keys() - wanted, key=_place)
-    taken: dict[Fact, Fact] = {}
-    for fact, other in sorted(product(missed, left), key=lambda pair: -_shared(*pair)):
-        if _shared(fact, other) and fact not in taken and other not in taken.values():
-            taken[fact] = other
+    pairs: dict[Fact, Fact] = {}
+    used: set[Fact] = set()
+    for fact, other in sorted(_touching(missed, left), key=lambda pair: -_shared(*pair)):
+        if fact not in pairs and other not in used:
+            pairs[fact] = other
+            used.add(other)
     for fact in missed:
-        yield _mistake(record, kind, fact, taken.get(fact), scores)
+        yield _mistake(record, kind, fact, pairs.get(fact), scores)
     for other in left:
-        if other not in taken.values():
+        if other not in used:
             yield _mistake(record, kind, None, other, scores)
+
+
+def _touching(facts: Sequence[Fact], others: Sequence[Fact]) -> Iterator[tuple[Fact, Fact]]:
+    """The pairs that share characters; both in the order of the text."""
+    first = 0
+    for fact in facts:
+        start, end = _place(fact)
+        while first < len(others) and _place(others[first])[1] <= start:
+            first += 1
+        for index in range(first, len(others)):
+            if _place(others[index])[0] >= end:
+                break
+            if _shared(fact, others[index]):
+                yield fact, others[index]
 
 
 def _mistake(

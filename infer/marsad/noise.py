@@ -124,6 +124,8 @@ def cost_of_noise(
 def flips(clean: Sequence[Document], found: Sequence[Document], noise: Noise) -> float:
     """The share of entities that noise changes, of those found without it or with it.
 
+    Of these two numbers the larger counts.
+
     Args:
         clean: what was found in texts as they are.
         found: what was found in the same texts under the noise.

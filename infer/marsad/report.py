@@ -80,7 +80,7 @@ def describe(folder: Path, manifest: Manifest) -> dict[str, Any]:
 
 
 def info_lines(about: Mapping[str, Any], schema: Schema) -> Iterator[str]:
-    """Show what ``describe`` says, the schema as one reads it and other tables by dotted keys."""
+    """Show the gist of what ``describe`` says, the schema as one reads it."""
     yield f"{about['name']}, in {about['folder']}, {about['bytes'] / 1e6:.1f} MB"
     yield from _schema_lines(schema)
     yield f"window    {about['window']} pieces"
@@ -95,7 +95,8 @@ def info_lines(about: Mapping[str, Any], schema: Schema) -> Iterator[str]:
 def _facts(table: Mapping[str, Any]) -> Iterator[str]:
     """What a table says in plain values, and the F1 of the reports in it."""
     for key, value in table.items():
-        if isinstance(value, Mapping) and isinstance(micro := value.get("micro"), Mapping):
+        micro = value.get("micro") if isinstance(value, Mapping) else None
+        if isinstance(micro, Mapping) and {"f1", "low", "high"} <= micro.keys():
             yield f"  {key}  F1 {micro['f1']:.3f} [{micro['low']:.3f}, {micro['high']:.3f}]"
         elif isinstance(value, str | int | float):
             yield f"  {key}  {value:.3f}" if isinstance(value, float) else f"  {key}  {value}"
