@@ -54,10 +54,16 @@ def test_changes_override_a_file_and_its_base() -> None:
         ("plan.encoder_rate=-1", r"plan\.encoder_rate: found -1\.0, wanted 0 at least"),
         ("plan.head_rate=nan", r"plan\.head_rate: found nan, wanted 0 at least"),
         ("plan.warmup=2", r"plan\.warmup: found 2\.0, wanted 0 to 1"),
-        ("plan.seed=-5", r"plan\.seed: found -5, wanted 0 at least"),
+        ("plan.seed=-5", r"plan\.seed: found -5, wanted 0 to"),
         ("plan.accumulate=0", r"plan\.accumulate: found 0, wanted 1 at least"),
         ("encoder.dropout=3", r"encoder\.dropout: found 3\.0, wanted 0 to 0\.9"),
         ("encoder.window=2", r"encoder\.window: found 2, wanted 8 at least"),
+        ("weights.links=inf", r"weights\.links: found inf, wanted 0 at least"),
+        ("weights={entities=0, triggers=0, classes=0, links=0}", "sum of weights: found 0"),
+        ("plan.clip=0", r"plan\.clip: found 0\.0, wanted more than 0"),
+        ("plan.seed=99999999999", r"plan\.seed: found 99999999999, wanted 0 to"),
+        ('train=[{path="a", weight=nan}]', "a: weight: found nan, wanted 0 at least"),
+        ('train=[{path="a", share=0}]', r"a: share: found 0\.0, wanted more than 0"),
         ("weights.links=-1", r"weights\.links: found -1\.0, wanted 0 at least"),
     ],
 )
@@ -76,7 +82,11 @@ def test_a_missing_file_and_one_that_is_not_toml_are_named(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [("batch_size=0", "batch_size: found 0, wanted 1"), ("block=2", "block: found 2, wanted 8")],
+    [
+        ("batch_size=0", "batch_size: found 0, wanted 1"),
+        ("block=2", "block: found 2, wanted 8"),
+        ("output=", "output: found nothing"),
+    ],
 )
 def test_pretraining_refuses_what_means_nothing(change: str, message: str) -> None:
     with pytest.raises(MarsadError, match=message):
@@ -85,11 +95,17 @@ def test_pretraining_refuses_what_means_nothing(change: str, message: str) -> No
 
 @pytest.mark.parametrize(
     ("base", "message"),
-    [('"a.toml"', "based on this file in turn"), ('"b.toml"', "in turn"), ("5", "found 5, wanted")],
+    [
+        ('"a.toml"', "based on this file in turn"),
+        ('"b.toml"', "in turn"),
+        ('"x/../b.toml"', "in turn"),
+        ("5", "found 5, wanted"),
+    ],
 )
 def test_a_base_is_another_file(base: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(f"base = {base}\n")
-    (tmp_path / "b.toml").write_text('base = "a.toml"\n')
+    (tmp_path / "x").mkdir()
+    (tmp_path / "b.toml").write_text('base = "x/../a.toml"\n')
     with pytest.raises(MarsadError, match=message):
         read_config(Run, tmp_path / "a.toml")
 

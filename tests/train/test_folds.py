@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,7 @@ def test_some_documents_may_be_numbered_and_a_file_begin_with_a_mark(
     path = tmp_path / "first.jsonl"
     first, *others = path.read_text(encoding="utf-8").splitlines()
     numbered = json.dumps({**json.loads(first), "url": 7})
+    others[0] = "\ufeff" + others[0]  # as where two files were joined
     path.write_text("\n".join(["\ufeff" + numbered, *others]), encoding="utf-8")
     assert cross_validate(run, 2)["entity"].micro.gold > 0
 
@@ -85,3 +87,14 @@ def test_more_folds_than_documents_are_refused(
 ) -> None:
     with pytest.raises(MarsadError, match="8 documents are too few for 9 folds"):
         cross_validate(configured(records, tiny_bert, tmp_path), 9)
+
+
+def test_nothing_is_written_of_a_run_that_cannot_be(
+    records: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    run = configured(records, tiny_bert, tmp_path)
+    with pytest.raises(MarsadError, match="'nope' is no class"):
+        cross_validate(replace(run, thresholds={"nope": 0.5}), 2)
+    with pytest.raises(MarsadError, match=r"first\.jsonl/fold1: Not a directory"):
+        cross_validate(replace(run, output=str(tmp_path / "first.jsonl")), 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first.jsonl", "second.jsonl"]

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from marsad.bundle import read_manifest
-from marsad_train import cli
+from marsad_train import cli, export
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -64,6 +64,21 @@ def test_pretraining_makes_an_encoder(tiny_bert: Path, tmp_path: Path) -> None:
     pairs = [part for change in changes for part in ("--set", change)]
     assert invoke("pretrain", "configs/pretrain.toml", *pairs).exit_code == 0
     assert (tmp_path / "run/encoder/model.safetensors").exists()
+
+
+def test_where_the_figures_cannot_go_is_said_before_the_benchmark() -> None:
+    result = invoke("bench", "--out", "nowhere/figures.json")
+    assert str(result.exception) == "nowhere/figures.json: No such file or directory."
+
+
+def test_where_a_bundle_cannot_go_is_said_before_it_is_made(
+    settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoke("run", *settings)
+    monkeypatch.setattr(export, "_write_model", lambda *_: pytest.fail("made"))
+    (tmp_path / "file").touch()
+    result = invoke("export", str(tmp_path / "run"), str(tmp_path / "file" / "bundle"))
+    assert str(result.exception) == f"{tmp_path}/file/bundle: Not a directory."
 
 
 def test_what_can_be_mended_is_one_line_and_status_2(

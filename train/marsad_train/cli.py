@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from marsad.errors import MarsadError
+from marsad.errors import MarsadError, check_writable
 from marsad.report import score_table
 from marsad_train.bench import bench, lengths, lengths_table, table
 from marsad_train.config import Run, read_config
@@ -68,6 +68,8 @@ def bench_command(
     out: Annotated[Path | None, typer.Option(help="Write the figures there, as JSON.")] = None,
 ) -> None:
     """Measure Marsad's speed beside transformers' pipelines, in turns."""
+    if out:
+        check_writable(out)
     with TemporaryDirectory() as folder:
         fp32 = Path(folder) / "fp32" if run else None
         if run and fp32:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from marsad.errors import MarsadError
 from marsad.schema import Schema
-from marsad.tables import build, read_toml, within
+from marsad.tables import build, positive, read_toml, within
 from marsad.words import Spelling
 from marsad_train.corpora import Corpus
 from marsad_train.loop import Plan
@@ -47,6 +47,7 @@ class Weights:
         """Refuse to unlearn."""
         for name in self.__slots__:
             within(f"weights.{name}", getattr(self, name), 0)
+        positive("the sum of weights", sum(getattr(self, name) for name in self.__slots__))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +121,10 @@ def _merged(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         return table
     if not isinstance(base, str):
         raise MarsadError(f"{path}: base: found {base!r}, wanted the name of a file next to it.")
-    below = path.parent / base
-    if below in (path, *above):
+    below = (path.parent / base).resolve()
+    if below in (path.resolve(), *above):
         raise MarsadError(f"{path}: base: {base} is based on this file in turn.")
-    return _over(_merged(below, (path, *above)), table)
+    return _over(_merged(below, (path.resolve(), *above)), table)
 
 
 def _over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:

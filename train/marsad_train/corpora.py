@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from marsad.errors import MarsadError
 from marsad.records import Record, Span, read_records
 from marsad.schema import Schema, bio_tags
+from marsad.tables import positive, within
 from marsad.words import Word, WordCutter
 from marsad_train.standoff import read_standoff
 
@@ -47,8 +48,10 @@ class Corpus:
 
     def __post_init__(self) -> None:
         """Refuse what leaves nothing to read."""
-        if min(self.weight, self.last_weight or 0) < 0 or not 0 < self.share <= 1:
-            raise MarsadError(f"{self.path}: weights are 0 or more, and a share is of 0 to 1.")
+        within(f"{self.path}: weight", self.weight, 0)
+        within(f"{self.path}: last_weight", self.last_weight or 0, 0)
+        positive(f"{self.path}: share", self.share)
+        within(f"{self.path}: share", self.share, 0, 1)
         if self.format == "standoff" and not self.texts:
             raise MarsadError(f"{self.path}: standoff needs 'texts', the file with the documents.")
 

@@ -7,13 +7,13 @@ import random
 from pathlib import Path
 from typing import Any
 
-from marsad.errors import MarsadError
+from marsad.errors import MarsadError, naming
 from marsad.evaluate import Report, evaluate
 from marsad.records import read_records
 from marsad_train import checkpoint
 from marsad_train.config import Run, read_schema
 from marsad_train.export import torch_pipeline
-from marsad_train.learn import figures, train
+from marsad_train.learn import figures, manifest_of, train
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ def cross_validate(run: Run, folds: int) -> dict[str, Report]:
     if first.format != "records":
         raise MarsadError(f"{first.path}: wanted records as the first corpus, to cut into folds.")
     schema = read_schema(Path(run.schema))
+    manifest_of(run, schema)  # which refuses what does not fit the schema
     found, records = [], []
     paths = Path(first.path), Path(run.dev)
     for path in paths:
@@ -40,7 +41,8 @@ def cross_validate(run: Run, folds: int) -> dict[str, Report]:
     parts = _parts(lines, folds, run.plan.seed)
     for number, part in enumerate(parts, 1):
         folder = Path(run.output) / f"fold{number}"
-        folder.mkdir(parents=True, exist_ok=True)
+        with naming(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         others = [line for other in parts if other is not part for line in other]
         for name, lines in (("dev", part), ("train", others)):
             checkpoint.write(folder / f"{name}.jsonl", "".join(lines))
@@ -59,8 +61,9 @@ def cross_validate(run: Run, folds: int) -> dict[str, Report]:
 
 
 def _lines(path: Path) -> list[str]:
-    text = path.read_text(encoding="utf-8-sig")
-    return [f"{line}\n" for line in text.split("\n") if line.strip()]
+    lines = path.read_text(encoding="utf-8").split("\n")
+    own = (line.removeprefix("\ufeff") for line in lines)  # one wherever files were joined
+    return [f"{line}\n" for line in own if line.strip()]
 
 
 def _document(row: dict[str, Any]) -> str | None:

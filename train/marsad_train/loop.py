@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from tqdm import tqdm
 
 from marsad.errors import MarsadError
-from marsad.tables import within
+from marsad.tables import positive, within
 from marsad_train import checkpoint
 
 
@@ -31,8 +31,10 @@ class Plan:
 
     def __post_init__(self) -> None:
         """Refuse numbers with which nothing can be learnt."""
-        for name in ("seed", "encoder_rate", "head_rate", "weight_decay", "clip"):
+        within("plan.seed", self.seed, 0, 2**32 - 1)
+        for name in ("encoder_rate", "head_rate", "weight_decay", "minutes_between_checkpoints"):
             within(f"plan.{name}", getattr(self, name), 0)
+        positive("plan.clip", self.clip)
         within("plan.warmup", self.warmup, 0, 1)
         within("plan.accumulate", self.accumulate, 1)
 

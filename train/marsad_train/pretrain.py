@@ -48,6 +48,8 @@ class Pretraining:
             within(name, getattr(self, name), 1)
         within("masked", self.masked, 0.01, 1)
         within("block", self.block, SHORTEST)
+        if not self.output:
+            raise MarsadError("output: found nothing, wanted a folder.")
 
 
 class Blocks(NamedTuple):

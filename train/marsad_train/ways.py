@@ -44,13 +44,13 @@ class Alone(NamedTuple):
 @cache
 def articles() -> tuple[str, ...]:
     """The articles of the authored corpus, a sentence a line."""
+    if not CORPUS.is_dir():
+        raise MarsadError(f"{CORPUS}: no such folder here; the benchmark reads Marsad's corpus.")
     records = (
         json.loads(line)
         for path in sorted(CORPUS.glob("*.jsonl"))
         for line in path.read_text(encoding="utf-8").splitlines()
     )
-    if not CORPUS.is_dir():
-        raise MarsadError(f"{CORPUS}: no such folder here; what it compares reads Marsad's corpus.")
     groups = groupby(records, key=lambda record: record["doc"])
     return tuple("\n".join(record["text"] for record in group) for _, group in groups)
 
