@@ -45,12 +45,9 @@ def presentation(text: str) -> list[str]:
 
 
 def bidi(text: str) -> list[str]:
-    """Embed every word in controls of direction; letters that are spread with spaces stay so."""
+    """Embed every word in controls of direction."""
     mark, embedding, end = RIGHT_TO_LEFT
-    return [
-        end + mark + char + embedding if char.isspace() and text[i - 1] != TATWEEL else char
-        for i, char in enumerate(text)
-    ]
+    return [end + mark + char + embedding if char.isspace() else char for char in text]
 
 
 def digits(text: str) -> list[str]:

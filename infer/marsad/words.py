@@ -16,24 +16,27 @@ from marsad.errors import MarsadError
 TATWEEL = "\u0640"
 MARKS = (
     "\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed"
-    "\u08ca-\u08e1\u08e3-\u08ff\ufe00-\ufe0f\ufe20-\ufe2f"
+    "\u0898-\u089f\u08ca-\u08e1\u08e3-\u08ff\ufe00-\ufe0f\ufe20-\ufe2f"
+    "\ufc5e-\ufc63\ufcf2-\ufcf4\ufe70-\ufe72\ufe74\ufe76-\ufe7f"  # tashkeel in presentation forms
 )
 INVISIBLE = (
     "\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f\u00ad\u061c\u180e"
-    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0001\U000e0020-\U000e007f"
 )
 ARABIC = (
     "\u0620-\u063f\u0641-\u064a\u066e\u066f\u0671-\u06d3\u06d5\u06e5\u06e6\u06ee\u06ef\u06fa-\u06fc\u06ff"
-    "\u0750-\u077f\u0870-\u0887\u0889-\u088e\u08a0-\u08c9\ufb50-\ufbb1\ufbd3-\ufd3d\ufd50-\ufdc7"
-    "\ufe70-\ufe74\ufe76-\ufefc"
+    "\u0750-\u077f\u0870-\u0887\u0889-\u088e\u08a0-\u08c9\ufb50-\ufbb1\ufbd3-\ufc5d\ufc64-\ufcf1"
+    "\ufcf5-\ufd3d\ufd50-\ufdc7\ufdf0-\ufdf9\ufe73\ufe80-\ufefc"
 )
-PHRASES = "\ufdf0-\ufdff"  # one character that stands for up to eighteen letters
+PHRASES = "\ufdfa-\ufdff"  # one character that stands for up to eighteen letters
 LONGEST = 64  # letters; a longer run is cut, so that no word outgrows an encoder's window
 KEPT = 1 << 16  # words that are not spelt, or cut into pieces, anew whenever they come
 
 _DECORATION = f"[{MARKS}{TATWEEL}{INVISIBLE}]*+"
 # Letters are spread with tatweel, spaces, dots to slip past platforms' filters: مـ ـقـ.ـتل is مقتل.
-_SPREAD = f"(?<={TATWEEL})(?:[ \u00a0.]{{1,3}}{TATWEEL}{_DECORATION})++"
+_UNSEEN = f"[{MARKS}{INVISIBLE}]"
+_BEHIND_TATWEEL = "|".join(f"(?<={TATWEEL}{_UNSEEN * between})" for between in range(5))
+_SPREAD = f"(?:{_BEHIND_TATWEEL})(?:[ \u00a0.]{{1,3}}{_UNSEEN}{{0,4}}{TATWEEL}{_DECORATION})++"
 _BETWEEN = f"{_DECORATION}(?:{_SPREAD}|_++{_DECORATION})?+"
 _TAIL = f"(?:[{INVISIBLE}]*[{MARKS}{TATWEEL}])*"
 
@@ -42,7 +45,7 @@ def _run(letter: str) -> str:
     return f"{letter}(?:{_BETWEEN}{letter}){{0,{LONGEST - 1}}}{_TAIL}"
 
 
-_OTHER_LETTER = rf"(?![{ARABIC}{PHRASES}{TATWEEL}])[^\W\d_]"
+_OTHER_LETTER = rf"(?![{ARABIC}{PHRASES}{MARKS}{TATWEEL}])[^\W\d_]"
 _DIGIT = r"\d"
 _ASCII_DOMAIN = (
     r"[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,6}(?![A-Za-z0-9])"
@@ -68,7 +71,8 @@ _LETTERS = str.maketrans(
         "ی": "ي",
     }
 )
-_DROPPED = re.compile(f"[{MARKS}{TATWEEL}{INVISIBLE}]|(?<={TATWEEL})[ \u00a0.]+(?={TATWEEL})")
+_DROPPED = re.compile(_UNSEEN)
+_STRETCHED = re.compile(f"{TATWEEL}|(?<={TATWEEL})[ \u00a0.]+(?={TATWEEL})")
 
 
 class Word(NamedTuple):
@@ -138,8 +142,9 @@ class WordCutter:
             return self.spelling.link
         if kind == "mention" and self.spelling.mention:
             return self.spelling.mention
-        form = unicodedata.normalize("NFKC", _DROPPED.sub(_keep_hamza, surface))
-        form = _DROPPED.sub("", form).translate(_LETTERS)
+        bare = _STRETCHED.sub("", _DROPPED.sub(_keep_hamza, surface))
+        form = unicodedata.normalize("NFKC", bare)
+        form = _STRETCHED.sub("", _DROPPED.sub("", form)).translate(_LETTERS)
         if self._repeated:
             form = self._repeated.sub(lambda run: run.group(1) * self.spelling.repeats, form)
         form = " ".join(form.translate(self._replace).split()) or surface[0]
@@ -148,5 +153,5 @@ class WordCutter:
 
 
 def _keep_hamza(match: re.Match[str]) -> str:
-    """Drop a decoration, but leave the maddah and hamza that NFKC joins with their letter."""
+    """Drop a mark, but leave the maddah and hamza that NFKC joins with their letter."""
     return match.group() if match.group() in "\u0653\u0654\u0655" else ""
