@@ -55,6 +55,8 @@ def test_a_stop_before_white_space_ends_a_sentence(marked: str) -> None:
         pytest.param("قوى الأمن (الأسايش).|شهود عيان", id="bracket before the period"),
         pytest.param("«إن القصف انتهى.»|وقال ناشطون", id="quote behind the period"),
         pytest.param("قصفت الطائرات المدينة .|وقال ناشطون", id="period behind a space"),
+        pytest.param("بدأت الحرب في عام 2015.|وأضافت الوكالة", id="year"),
+        pytest.param("سقط قتلى في المدينة.|من جهته نفى الجيش", id="short word behind"),
     ],
 )
 def test_a_stop_glued_between_two_arabic_words_ends_a_sentence(marked: str) -> None:
@@ -184,9 +186,11 @@ def test_what_never_ends_is_cut_at_a_comma() -> None:
 
 
 def test_what_never_ends_is_not_cut_within_a_number() -> None:
-    text = "كلمة " * (LONGEST_SENTENCE - 2) + "1,200 قتيل"
-    first, _ = split_sentences(text, cut(text))
-    assert len(first) == LONGEST_SENTENCE
+    text = "كلمة ، " + "كلمة " * (LONGEST_SENTENCE - 52) + "1,200 قتيل " + "كلمة " * 100
+    words = cut(text)
+    first, _ = split_sentences(text, words)
+    assert len(first) == LONGEST_SENTENCE  # the first comma stands too far back to cut there
+    assert words[first[-1]].form == "كلمة"
 
 
 def test_what_never_ends_and_has_no_comma_is_cut_all_the_same() -> None:

@@ -17,6 +17,10 @@ _ARABIC_LETTER = re.compile(f"[{ARABIC}]")
 _ENDING = re.compile(r"[؟?!۔]|(?<![.…])\.(?![.…])")
 # Shorter ones are mostly letters spelt by name, as in بي.بي.سي, or half a word: د!عش.
 _SHORTEST_GLUED = 3  # letters
+_BEGINNERS = frozenset(  # but these begin sentences
+    ("من", "ما", "في", "لا", "لم", "لن", "قد", "ثم", "إن", "أن", "هو", "هي", "كل", "مع", "أو")
+)
+_YEAR = 4  # digits
 
 
 def split_sentences(text: str, words: Sequence[Word]) -> list[range]:
@@ -106,7 +110,9 @@ def _ends_sentence(text: str, words: Sequence[Word], run: range) -> bool:
     if _spreads_word(text, words, run) or (stops == "." and _abbreviates(text, words, run.start)):
         return False
     if _touch(text, words, run.stop):
-        return _can_end_glued(text, words, run.start) and _is_long(text, words[run.stop])
+        after = words[run.stop]
+        begins = after.form in _BEGINNERS or _is_long(text, after)
+        return begins and _can_end_glued(text, words, run.start)
     return True
 
 
@@ -130,7 +136,8 @@ def _spreads_word(text: str, words: Sequence[Word], run: range) -> bool:
 def _can_end_glued(text: str, words: Sequence[Word], stop: int) -> bool:
     before = words[stop - 1]
     closed = text[before.start] in _CLOSERS and _touch(text, words, stop)
-    return closed or _is_long(text, before)
+    year = len(before.form) == _YEAR and before.form.isdigit()
+    return closed or year or _is_long(text, before)
 
 
 def _is_long(text: str, word: Word) -> bool:
