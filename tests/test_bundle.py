@@ -8,7 +8,7 @@ import pytest
 
 from marsad import onnx_encoder
 from marsad.bundle import EMBEDDED, MANIFEST, MODEL, TOKENIZER, read_manifest, write_manifest
-from marsad.encode import Batch
+from marsad.encode import CPU_BUDGET, Batch
 from marsad.errors import MarsadError
 from marsad.onnx_encoder import OnnxEncoder
 from marsad.pipeline import Pipeline, load
@@ -118,6 +118,19 @@ def test_an_unknown_device_and_too_few_threads_are_refused() -> None:
         load(device="tpu")
     with pytest.raises(MarsadError, match="threads: found -1, wanted 0 at least"):
         load(threads=-1)
+
+
+@pytest.mark.filterwarnings("ignore:.*CUDAExecutionProvider:UserWarning")
+def test_a_gpu_that_cannot_be_used_is_missed_where_it_is_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: both)
+    schema = read_manifest(EMBEDDED).schema
+    plain = OnnxEncoder(EMBEDDED, schema, threads=1)
+    assert (plain.providers, plain.budget) == (["CPUExecutionProvider"], CPU_BUDGET)
+    with pytest.raises(MarsadError, match="device 'cuda': ONNX Runtime cannot use it here"):
+        OnnxEncoder(EMBEDDED, schema, device="cuda", threads=1)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import random
 import time
 from dataclasses import replace
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from tokenizers import Tokenizer
 
 from marsad.bundle import Temperatures
 from marsad.encode import Batch, Encoder
-from marsad.pipeline import Pipeline
+from marsad.pipeline import Pipeline, load
 from marsad.schema import Argument, Document, Entity, Event, Sentence
 from marsad.tokenise import Tokeniser
 
@@ -180,7 +181,7 @@ def test_progress_counts_the_characters_read(pipeline: Pipeline) -> None:
 
 def test_a_single_text_is_not_read_letter_by_letter(pipeline: Pipeline) -> None:
     with pytest.raises(TypeError, match="for one, call the pipeline itself"):
-        next(pipeline.tag("حلب"))
+        pipeline.tag("حلب")
 
 
 def test_batches_hold_no_more_than_their_budget(pipeline: Pipeline, encoder: Encoder) -> None:
@@ -219,3 +220,16 @@ def test_what_scores_less_than_the_bundle_wants_is_not_reported(
     assert [event.arguments for event in found[0].events] == [()]
     assert max(entity.score for entity in found[0].entities) < 0.9999
     assert (found[1].entities, found[1].events) == ((), ())
+
+
+def test_a_fork_of_the_process_that_loaded_it_reads_the_same() -> None:
+    read = load(threads=2)
+    text = "قصفت قوات النظام بلدة كنصفرة جنوبي إدلب، ما أدى إلى مقتل ثلاثة مدنيين.\n" * 60
+    context = get_context("fork")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=lambda: theirs.send(read(text).as_dict()))
+    child.start()
+    answered = ours.poll(60)
+    found = ours.recv() if answered else None
+    child.kill()
+    assert found == read(text).as_dict()

@@ -16,6 +16,7 @@ from marsad.schema import Schema
 # On a CPU the fused operator takes five times as long as its parts (data/EXPERIMENTS.md).
 SLOW_FUSION = "SkipLayerNormFusion"
 CGROUP = Path("/sys/fs/cgroup/cpu.max")  # two numbers: microseconds granted, and of how many
+CUDA = "CUDAExecutionProvider"
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -25,10 +26,13 @@ class OnnxEncoder:
     def __init__(
         self, folder: Path, schema: Schema, *, device: str = "auto", threads: int = 0
     ) -> None:
-        self.providers = _providers(device)
         threads = threads or cores()
-        self.budget = CPU_BUDGET if self.providers == ["CPUExecutionProvider"] else GPU_BUDGET
-        self._model = _session(folder / MODEL, self.providers, threads)
+        self._owner = os.getpid()
+        self._model = _session(folder / MODEL, _providers(device), threads)
+        self.providers = self._model.get_providers()  # those that could be had
+        if device == "cuda" and CUDA not in self.providers:
+            raise MarsadError("device 'cuda': ONNX Runtime cannot use it here; use 'cpu'.")
+        self.budget = GPU_BUDGET if CUDA in self.providers else CPU_BUDGET
         # A session of one thread, which as many run at once.
         several = threads > 1 and self.budget == CPU_BUDGET
         self._single = _session(folder / MODEL, self.providers, 1) if several else None
@@ -49,14 +53,20 @@ class OnnxEncoder:
 
     def encode(self, batch: Batch, /) -> Scores:
         """Score every word and every row of a batch."""
-        return Scores(*self._model.run(None, batch._asdict()))
+        model = self._single if self._single and self._is_forked else self._model
+        return Scores(*model.run(None, batch._asdict()))
 
     def encode_all(self, batches: Sequence[Batch], /) -> Iterator[Scores]:
         """Score batches, in order: on a CPU each in a thread, which beats sharing its products."""
         single = self._single
-        if single is None or len(batches) < 2:
+        if single is None or len(batches) < 2 or self._is_forked:
             return map(self.encode, batches)
         return self._pool.map(lambda batch: Scores(*single.run(None, batch._asdict())), batches)
+
+    @property
+    def _is_forked(self) -> bool:
+        """Whether this is a child of the process that loaded it, which has none of its threads."""
+        return os.getpid() != self._owner
 
     def _warm_up(self, threads: int) -> None:
         """Begin every thread here, whose priority it inherits, and reach every kernel once."""
@@ -88,12 +98,12 @@ def cores() -> int:
 def _providers(device: str) -> list[str]:
     if device not in DEVICES:
         raise MarsadError(f"device {device!r}: wanted one of {', '.join(DEVICES)}.")
-    gpu = "CUDAExecutionProvider" in ort.get_available_providers()
+    gpu = CUDA in ort.get_available_providers()
     if device == "cuda" and not gpu:
         raise MarsadError(
             "device 'cuda': this ONNX Runtime has no CUDA; install onnxruntime-gpu or use 'cpu'."
         )
-    cuda = ["CUDAExecutionProvider"] if gpu and device != "cpu" else []
+    cuda = [CUDA] if gpu and device != "cpu" else []
     return [*cuda, "CPUExecutionProvider"]
 
 

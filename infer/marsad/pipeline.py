@@ -51,6 +51,9 @@ class Pipeline:
         """
         if isinstance(texts, str):
             raise TypeError("tag() takes many texts; for one, call the pipeline itself.")
+        return self._documents(texts, progress or (lambda _: None))
+
+    def _documents(self, texts: Iterable[str], progress: Progress) -> Iterator[Document]:
         sentences: list[tuple[Task, Reading]] = []
         for chunk, found in self._read(texts):
             readings = iter(found)
@@ -60,8 +63,7 @@ class Pipeline:
                 if task.text is not None:
                     yield self._document(task.text, sentences)
                     sentences = []
-            if progress:
-                progress(sum(_characters(task) for task in chunk))
+            progress(sum(_characters(task) for task in chunk))
 
     def _read(self, texts: Iterable[str]) -> Iterator[tuple[list[Task], list[Reading]]]:
         """Read chunk after chunk; while one is being scored, the next is cut and spelt."""
