@@ -205,6 +205,20 @@ def test_another_encoding_is_noticed_and_said(
     )
 
 
+def test_an_encoding_is_noticed_where_little_of_a_file_is_arabic(folder: Path) -> None:
+    line = json.dumps(
+        {"text": "قصف حلب", "url": "https://example.org/" + "x" * 200}, ensure_ascii=False
+    )
+    Path("a.jsonl").write_text(f"{line}\n" * 50, encoding="cp1256")
+    assert texts("a.jsonl") == ["قصف حلب"] * 50
+
+
+def test_a_garbled_byte_is_no_other_encoding(folder: Path) -> None:
+    Path("a.jsonl").write_bytes(b'{"text": "a"}\n{"text": "\xe3"}\n')
+    good, bad = texts("a.jsonl")
+    assert (good, bad[:12]) == ("a", "! not UTF-8:")
+
+
 def test_a_binary_file_is_no_text(folder: Path) -> None:
     Path("a.txt").write_bytes(bytes(range(256)) * 20)
     assert texts("a.txt") == ["! no text: it holds NUL bytes, and is not UTF-16."]

@@ -46,6 +46,14 @@ def test_a_table_keeps_its_columns_and_rows(pipeline: Pipeline) -> None:
     assert (rows[2]["sentences"], rows[2]["events"]) == ([], [])
 
 
+def test_texts_may_be_bytes(pipeline: Pipeline) -> None:
+    text = "قصفت قوات النظام بلدة إدلب أمس ."
+    table = pa.table({"text": pa.array([text.encode(), b"\xff"], pa.binary())})
+    first, second = tag_table(pipeline, table).to_pylist()
+    assert (first["entities"], first["error"]) == (pipeline(text).as_dict()["entities"], None)
+    assert second["error"].startswith('the column "text": not UTF-8: 0xff at byte 0')
+
+
 def test_what_scores_less_is_left_out(pipeline: Pipeline) -> None:
     table = pa.table({"text": ["قصفت قوات النظام بلدة إدلب أمس ."]})
     assert tag_table(pipeline, table, min_score=1.0).to_pylist()[0]["entities"] == []
@@ -54,15 +62,17 @@ def test_what_scores_less_is_left_out(pipeline: Pipeline) -> None:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"body": ["a"]}, 'no column "text"; the columns: body.'),
+        ({"body": ["a"]}, 'no column "text"; its columns: body.'),
+        ([pa.array(["a"]), pa.array(["b"])], "two columns are named 'text'."),
         ({"text": ["a"], "events": [1]}, 'there is a column "events" already'),
     ],
 )
 def test_a_table_of_other_columns_is_refused(
-    pipeline: Pipeline, columns: dict[str, list[Any]], message: str
+    pipeline: Pipeline, columns: dict[str, list[Any]] | list[Any], message: str
 ) -> None:
+    names = None if isinstance(columns, dict) else ["text", "text"]
     with pytest.raises(MarsadError, match=message):
-        tag_table(pipeline, pa.table(columns))
+        tag_table(pipeline, pa.table(columns, names))
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,13 @@
 """Arrow tables to tagged tables: what the engines of clusters hand over and take back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from marsad.columns import TEXT
+from marsad.columns import TEXT, plain_text, wrong_header
+from marsad.encodings import explain
 from marsad.errors import MarsadError
 from marsad.extras import formats_library
 from marsad.pipeline import Pipeline
-from marsad.schema import Document
 from marsad.sheets import nested_fields, nested_row
 
 ERROR = "error"
@@ -25,23 +25,29 @@ def tag_table(pipeline: Pipeline, table: Any, *, min_score: float = 0.0) -> Any:
     arrow = formats_library("pyarrow", "tagging tables")
     fields = [*nested_fields(arrow), arrow.field(ERROR, arrow.string())]
     _check(table.column_names, [field.name for field in fields])
-    texts = table[TEXT].to_pylist()
-    found = iter(pipeline.tag(text for text in texts if isinstance(text, str)))
-    rows = [_row(next(found).above(min_score) if isinstance(t, str) else None) for t in texts]
+    read = [_text(value) for value in table[TEXT].to_pylist()]
+    found = iter(pipeline.tag(text for text, _ in read if text is not None))
+    rows = [
+        {ERROR: reason} if text is None else nested_row(next(found).above(min_score))
+        for text, reason in read
+    ]
     for field in fields:
         column = arrow.array([row.get(field.name) for row in rows], field.type)
         table = table.append_column(field, column)
     return table
 
 
-def _check(names: Iterable[str], ours: Iterable[str]) -> None:
-    if TEXT not in names:
-        raise MarsadError(f'no column "{TEXT}"; the columns: {", ".join(names) or "none"}.')
+def _check(names: Sequence[str], ours: Iterable[str]) -> None:
+    if wrong := wrong_header(names):
+        raise MarsadError(wrong)
     if taken := [name for name in ours if name in names]:
         raise MarsadError(f'there is a column "{taken[0]}" already; give it another name.')
 
 
-def _row(document: Document | None) -> dict[str, Any]:
-    if document is None:
-        return {ERROR: f'the column "{TEXT}" holds no text.'}
-    return nested_row(document)
+def _text(value: object) -> tuple[str | None, str]:
+    """The text of a row, or None and why there is none."""
+    try:
+        text = plain_text(value)
+    except UnicodeDecodeError as error:
+        return None, f'the column "{TEXT}": {explain(error)}'
+    return (text, "") if isinstance(text, str) else (None, f'the column "{TEXT}" holds no text.')

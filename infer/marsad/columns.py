@@ -37,7 +37,7 @@ def read_csv(stream: BinaryIO, file: str) -> Iterator[Item]:
     delimiter = max(DELIMITERS, key=first.count)
     rows = csv.reader(_chained(first, lines), delimiter=delimiter, strict=True)
     header = [name.strip() for name in next(rows, [])]
-    if wrong := _wrong_header(header):
+    if wrong := wrong_header(header):
         yield Failure(Place(file), wrong)
         return
     while True:
@@ -60,7 +60,7 @@ def read_parquet(stream: BinaryIO, file: str) -> Iterator[Item]:
     parquet = formats_library("pyarrow.parquet", "Parquet")
     table = parquet.ParquetFile(stream, pre_buffer=False, buffer_size=BUFFER)
     rows = table.metadata.num_rows
-    if wrong := _wrong_header(table.schema_arrow.names):
+    if wrong := wrong_header(table.schema_arrow.names):
         yield Failure(Place(file), wrong)
         return
     share = max(1, stream.seek(0, 2) // max(1, rows))
@@ -105,7 +105,8 @@ def _chained(first: str, lines: Iterable[str]) -> Iterator[str]:
         yield from lines
 
 
-def _wrong_header(names: Sequence[str]) -> str | None:
+def wrong_header(names: Sequence[str]) -> str | None:
+    """Why a table with such columns cannot be read; None if it can."""
     if TEXT not in names:
         known = ", ".join(names)[:200] or "none"
         return f'no column "{TEXT}"; its columns: {known}.'
@@ -114,13 +115,20 @@ def _wrong_header(names: Sequence[str]) -> str | None:
 
 
 def _parquet_row(row: dict[str, Any], place: Place) -> Item:
-    text = row[TEXT]
-    if isinstance(text, bytes):  # how Hive and others write texts
-        try:
-            text = text.decode()
-        except UnicodeDecodeError as error:
-            return Failure(place, f"the column {TEXT!r}: {explain(error)}")
+    try:
+        text = plain_text(row[TEXT])
+    except UnicodeDecodeError as error:
+        return Failure(place, f"the column {TEXT!r}: {explain(error)}")
     return source_of({key: plain_value(item) for key, item in row.items()} | {TEXT: text}, place)
+
+
+def plain_text(value: Any) -> Any:
+    """A text of a table, which Hive and others write as bytes.
+
+    Raises:
+        UnicodeDecodeError: the bytes are not UTF-8.
+    """
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _row(header: Sequence[str], row: Sequence[str], place: Place) -> Item:

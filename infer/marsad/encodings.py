@@ -10,6 +10,7 @@ from marsad.extras import formats_library
 
 UTF8 = "utf-8"
 HEAD = 65_536  # bytes that are looked at
+FEW = 4  # bytes that are not UTF-8, where nothing but ASCII is: garbled, and no other encoding
 LONGEST = 1 << 26  # bytes of a line, or of a plain text
 TOO_LONG = f"more than {LONGEST >> 20} MiB"
 BOM = "\ufeff"
@@ -134,7 +135,8 @@ def _is_mostly_utf8(head: bytes) -> bool:
     right = sum(character > "\x7f" for character in text) - wrong
     if head.count(0) > max(right, len(head) / 100):  # as of UTF-16, and of most that is no text
         return False
-    return wrong <= right or wrong < len(head) / 10  # Arabic in one byte a letter has far more
+    # Arabic in one byte a letter has far more, unless most of the head is not Arabic.
+    return wrong <= right or wrong < (len(head) / 10 if right else FEW)
 
 
 def _detect(head: bytes) -> str:
