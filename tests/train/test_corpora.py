@@ -95,6 +95,13 @@ def test_of_nested_tags_the_outermost_known_counts(schema: Schema, tmp_path: Pat
     assert tagged(corpus, schema, row=1) == [("قال", "O")]
 
 
+def test_labels_that_a_corpus_does_not_have_are_named(
+    schema: Schema, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tagged(written(tmp_path, "سانا B-ORG\nقال O\n", "wojood"), schema)
+    assert caplog.messages[0].endswith("corpus.txt: labels that do not occur there: MISC, PER.")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -84,8 +84,8 @@ def test_spans_that_cut_into_words_are_said(
     ("change", "message"),
     [
         ("train.0.weight=0", "leave nothing to learn from"),
-        ("train.0.weight=-1", "weights are 0 or more"),
-        ("train.0.share=20", "a share is of 0 to 1"),
+        ("train.0.weight=-1", "weight: found -1"),
+        ("train.0.share=20", "share: found 20"),
         ("train.0.format=standoff", "standoff needs 'texts'"),
     ],
 )

@@ -1,6 +1,7 @@
 """A whole run of ``configs/arabert.toml`` on a tiny BERT with a vocabulary like AraBERT's."""
 
 import json
+import shutil
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -193,6 +194,15 @@ def test_a_run_killed_and_resumed_ends_with_the_weights_of_an_unbroken_one(
     assert figures[0] == figures[1]
 
 
+def test_an_epoch_ends_with_a_checkpoint_so_that_it_is_averaged_once(
+    records: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+    monkeypatch.setattr(checkpoint, "save", lambda *arguments: saved.append(arguments[-1]))
+    learn.train(configured(records, tiny_bert, tmp_path, "epochs=3", "average=0.4"))
+    assert saved == [4, 8, 12]
+
+
 def test_a_folder_that_holds_another_run_is_refused(
     records: Path, tiny_bert: Path, trained: Path
 ) -> None:
@@ -206,13 +216,30 @@ def test_a_finished_run_is_left_as_it_is(records: Path, tiny_bert: Path, trained
     assert {path.name: path.read_bytes() for path in trained.iterdir() if path.is_file()} == before
 
 
-def test_gradients_add_up_over_batches_and_every_epoch_is_scored(
-    records: Path, tiny_bert: Path, tmp_path: Path
+@pytest.mark.parametrize(("accumulate", "scored"), [(3, [1, 2]), (16, [2])])
+def test_gradients_add_up_over_batches_and_what_a_step_ends_is_scored(
+    records: Path, tiny_bert: Path, tmp_path: Path, accumulate: int, scored: list[int]
 ) -> None:
-    run = configured(records, tiny_bert, tmp_path, "epochs=2", "plan.accumulate=3")
+    run = configured(records, tiny_bert, tmp_path, "epochs=2", f"plan.accumulate={accumulate}")
     learn.train(run)
     rows = [json.loads(line) for line in (tmp_path / learn.FIGURES).read_text().splitlines()]
-    assert [row["epoch"] for row in rows] == [1, 2]
+    assert [row["epoch"] for row in rows] == scored
+
+
+def test_weights_that_leave_nothing_are_refused(
+    records: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    train = f'train=[{{path="{records}", weight=0.001}}]'
+    with pytest.raises(MarsadError, match="leave no sentence to learn from"):
+        learn.train(configured(records, tiny_bert, tmp_path / "run", train))
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_cannot_be_read_are_refused(tiny_bert: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_bert, tmp_path / "bert")
+    (tmp_path / "bert" / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(MarsadError, match=r"/bert' could not be loaded"):
+        load_pretrained(str(tmp_path / "bert"))
 
 
 def test_a_schema_of_entities_alone_trains_and_exports(

@@ -78,7 +78,9 @@ def test_where_a_bundle_cannot_go_is_said_before_it_is_made(
     monkeypatch.setattr(export, "_write_model", lambda *_: pytest.fail("made"))
     (tmp_path / "file").touch()
     result = invoke("export", str(tmp_path / "run"), str(tmp_path / "file" / "bundle"))
-    assert str(result.exception) == f"{tmp_path}/file/bundle: Not a directory."
+    assert str(result.exception) == (
+        f"{tmp_path}/file/bundle: {tmp_path}/file is no folder; nothing was written."
+    )
 
 
 def test_what_can_be_mended_is_one_line_and_status_2(

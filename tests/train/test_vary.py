@@ -49,6 +49,13 @@ def test_nothing_varies_unless_asked() -> None:
     assert varied(ROW) is ROW
 
 
+@pytest.mark.parametrize("trigger", [2, 3])
+def test_a_mention_that_holds_a_trigger_stays(trigger: int) -> None:
+    """As in [ثلاثة {قتلى}]."""
+    row = {**OTHER, "triggers": [[trigger, trigger, 3]], "links": []}
+    assert all(varied(row, seed, swapped=1.0)["forms"] == row["forms"] for seed in range(20))
+
+
 def test_mentions_change_places_with_others_of_their_label_and_shape() -> None:
     seen = set()
     for seed in range(20):

@@ -63,7 +63,11 @@ class Batches:
         return self.ends[-1]
 
     def __call__(self, index: int) -> tuple[Batch, Targets]:
-        """The batch of a number; those of an epoch follow one another."""
+        """The batch of a number; those of an epoch follow one another.
+
+        Behind the last the first come again, with which gradients are added up to a whole step.
+        """
+        index %= len(self)
         epoch = bisect_right(self.ends, index)
         at = index - (self.ends[epoch - 1] if epoch else 0)
         rng = np.random.default_rng([self.seed, index, 1])
@@ -82,7 +86,7 @@ class Batches:
 
     def _visits(self, epoch: int) -> list[int]:
         """How many sentences of each corpus an epoch visits."""
-        share = min(1.0, epoch / max(1, self._epochs - 1))
+        share = epoch / max(1, self._epochs - 1)
         return [
             round(_weight(corpus, share) * len(rows))
             for corpus, rows in zip(self._corpora, self._rows, strict=True)
@@ -162,6 +166,7 @@ def _part(row: Any, window: Window) -> dict[str, Any]:
         numbered = enumerate(tags[window.start : window.end], window.start)
         return [t if window.kept_start <= i < window.kept_end else 0 for i, t in numbered]
 
+    whole = window.start == 0 and window.end == len(row["forms"])
     triggers, trigger_number = _inside(row["triggers"], window)
     entities, entity_number = _inside(row["entities"], window)
     return {
@@ -169,6 +174,8 @@ def _part(row: Any, window: Window) -> dict[str, Any]:
         "forms": row["forms"][window.start : window.end],
         "entity_tags": taught(row["entity_tags"]),
         "trigger_tags": taught(row["trigger_tags"]),
+        # What a sentence is, one window may show and another not.
+        "classes": row["classes"] if whole or not any(row["classes"] or ()) else None,
         "triggers": triggers,
         "entities": entities,
         "links": [

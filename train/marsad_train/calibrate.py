@@ -25,11 +25,11 @@ class Remembering:
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
         self.budget = encoder.budget
-        self._scores: dict[bytes, Scores] = {}
+        self._scores: dict[tuple[object, ...], Scores] = {}
 
     def encode(self, batch: Batch, /) -> Scores:
         """Score a batch, or remember its scores."""
-        key = batch.ids.tobytes()
+        key = (batch.firsts.shape, *(array.tobytes() for array in batch))
         if key not in self._scores:
             self._scores[key] = self.encoder.encode(batch)
         return self._scores[key]

@@ -104,6 +104,9 @@ def read_corpus(corpus: Corpus, index: int, schema: Schema, cutter: WordCutter) 
             path, nested=corpus.format == "wojood", known=[tag[2:] for tag in tags[2::2]]
         )
         examples = (_from_columns(s, index, tags, cutter, corpus.enclitics) for s in sentences)
+        given = {tag[2:] for one in sentences for tag in one.tags}
+        if absent := sorted(corpus.labels.keys() - given - {"O"}):
+            log.warning("%s: labels that do not occur there: %s.", path, ", ".join(absent))
     rows = Dataset.from_list([example._asdict() for example in examples if example.forms])
     if widened := sum(row["widened"] for row in rows):
         log.warning("%s: %d spans cut into words; they are read as whole words.", path, widened)

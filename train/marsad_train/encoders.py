@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, PreTrainedModel
 
@@ -59,7 +60,7 @@ def load_pretrained(name: str, **settings: Any) -> Pretrained:
     try:
         encoder = AutoModel.from_pretrained(name, **settings)
         tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise MarsadError(
             f"The encoder {name!r} could not be loaded: {str(error).splitlines()[0]} Give the path "
             "of a folder with its config.json, weights and tokenizer "

@@ -17,7 +17,7 @@ import torch
 from marsad.bundle import LINKS, MANIFEST, MODEL, TOKENIZER, Manifest, write_manifest
 from marsad.decode import best_tags
 from marsad.encode import Batch, Encoder, Floats, Pairs, Scores
-from marsad.errors import MarsadError, naming
+from marsad.errors import MarsadError
 from marsad.evaluate import agreement, entity_facts, evaluate
 from marsad.onnx_encoder import OnnxEncoder
 from marsad.pipeline import Pipeline, load
@@ -51,13 +51,14 @@ def export(run_folder: Path, bundle: Path, *, precision: Precision = "int8") -> 
     Raises:
         MarsadError: the folder holds no finished epoch, or ONNX and torch disagree on the sample.
     """
+    nearest = next(path for path in (bundle, *bundle.parents) if path.exists())
+    if not nearest.is_dir():
+        raise MarsadError(f"{bundle}: {nearest} is no folder; nothing was written.")
     if bundle.is_dir() and any(bundle.iterdir()) and not (bundle / MANIFEST).exists():
         raise MarsadError(f"{bundle}: neither empty nor a bundle; nothing was written.")
     run, schema = load_run(run_folder)
     tokeniser, network = load_best(run_folder)
     dev = read_records(Path(run.dev), schema)
-    with naming(bundle):
-        bundle.mkdir(parents=True, exist_ok=True)
     training = _origin(run_folder, run, precision)
     manifest = dataclasses.replace(manifest_of(run, schema), training=training)
     with tempfile.TemporaryDirectory() as name:
@@ -73,6 +74,7 @@ def export(run_folder: Path, bundle: Path, *, precision: Precision = "int8") -> 
         manifest = dataclasses.replace(manifest, metrics=metrics)
         write_manifest(folder, manifest)
         write_card(folder, manifest)
+        bundle.mkdir(parents=True, exist_ok=True)
         (bundle / LINKS).unlink(missing_ok=True)  # a schema without roles has none
         for path in folder.iterdir():
             shutil.copy(path, bundle)

@@ -64,16 +64,18 @@ def train(run: Run) -> None:
     if run.start:
         _start(network, Path(run.start))
     batches = Batches(run, examples, schema, tokeniser)
+    if not len(batches):
+        raise MarsadError("train: weights and shares leave no sentence to learn from.")
     checkpoint.claim(folder, _settings(run, schema))
     _describe(folder, pretrained)
     trainer = Trainer(network, network.encoder, run.plan, folder)
     steps, *ends = (math.ceil(n / run.plan.accumulate) for n in (len(batches), *batches.ends))
     log.info("%d sentences, %d batches", sum(map(len, examples)), len(batches))
-    for done, loss in trainer.run(steps, Learner(trainer, batches, run.weights)):
+    for done, loss in trainer.run(steps, Learner(trainer, batches, run.weights), ends):
         if done % 50 == 0:
             log.info("step %d of %d: loss %.3f", done, steps, loss)
         if done in ends:
-            epoch = 1 + ends.index(done)
+            epoch = sum(end <= done for end in ends)  # a step may end several
             with _averaged(network, folder, epoch, run.average):
                 read = Pipeline(manifest, tokeniser, TorchEncoder(network))
                 _keep(folder, network, epoch, score(read, dev))

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,9 +79,12 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(
-        self, steps: int, loss_of: Callable[[int], torch.Tensor]
+        self, steps: int, loss_of: Callable[[int], torch.Tensor], ends: Collection[int] = ()
     ) -> Iterator[tuple[int, float]]:
         """Train, and yield the number of steps done and the loss after each.
+
+        A checkpoint is written every few minutes, and behind the steps that are named as ``ends``,
+        so that a resumed run never comes back to what ended there.
 
         ``loss_of`` is called with 0, 1, 2 … (``accumulate`` times a step) and must depend on
         nothing else: that, and seeding torch anew for each step, makes a resumed run the same run.
@@ -95,7 +98,7 @@ class Trainer:
             bar.set_postfix(loss=f"{loss:.3f}")
             yield step + 1, loss
             due = time.monotonic() - saved > 60 * self.plan.minutes_between_checkpoints
-            if due or step + 1 == steps:
+            if due or step + 1 in (steps, *ends):
                 checkpoint.save(self.folder, inner, self.optimiser, step + 1)
                 saved = time.monotonic()
 

@@ -49,7 +49,7 @@ class Varier:
         if rng.random() < self.variation.bare:
             edits |= {i: (i, []) for i in range(len(row["forms"])) if _is_loose(row, i)}
         for first, last, label in row["entities"]:
-            if rng.random() < self.variation.swapped:
+            if rng.random() < self.variation.swapped and not _holds_trigger(row, first, last):
                 mentions = self._mentions[label, _proclitic(row["forms"][first : last + 1])]
                 edits[first] = last, mentions[rng.integers(len(mentions))]
         edited = _edited(row, edits) if edits else row
@@ -66,6 +66,11 @@ def _proclitic(forms: Sequence[str]) -> str:
     """What a mention's first word begins with, as far as letters tell, so that like meets like."""
     found = PROCLITIC.match(forms[0])
     return found.group() if found else ""
+
+
+def _holds_trigger(row: Row, first: int, last: int) -> bool:
+    """Whether a mention shares words with a trigger, which must stay."""
+    return any(start <= last and first <= end for start, end, _ in row["triggers"])
 
 
 def _is_loose(row: Row, word: int) -> bool:
