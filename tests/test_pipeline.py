@@ -233,3 +233,22 @@ def test_a_fork_of_the_process_that_loaded_it_reads_the_same() -> None:
     found = ours.recv() if answered else None
     child.kill()
     assert found == read(text).as_dict()
+
+
+def test_a_class_scores_as_the_class_head_and_the_surest_event_on_average(
+    pipeline: Pipeline,
+) -> None:
+    scores = pipeline("قصفت قوات النظام حلب").sentences[0].scores
+    (event,) = pipeline("قصفت قوات النظام حلب").events
+    head = 1 / (1 + np.exp(-5.0))  # so sure is the encoder of the tests of a class
+    assert scores["attack"] == pytest.approx((head + event.score) / 2, abs=1e-3)
+    assert scores["airstrike"] == pytest.approx((1 - head) / 2, abs=1e-3)
+
+
+def test_a_class_is_chosen_from_its_own_threshold_on(pipeline: Pipeline) -> None:
+    text = "قصفت قوات النظام حلب"
+    (sentence,) = pipeline(text).sentences
+    assert sentence.classes == ("attack",)
+    pipeline.manifest = replace(pipeline.manifest, thresholds={"attack": 1.0, "airstrike": 0.0})
+    (sentence,) = pipeline(text).sentences
+    assert sentence.classes == ("airstrike",)

@@ -76,6 +76,16 @@ def test_what_was_not_annotated_is_not_learnt(made: Callable[..., Batches]) -> N
     assert not len(targets.roles)
 
 
+def test_events_without_arguments_do_not_say_that_there_are_none(
+    made: Callable[..., Batches],
+) -> None:
+    event = {"type": "ATTACK", "start": 0, "end": 4}
+    _, targets = made([{**RECORD, "events": [event]}])(0)
+    assert not len(targets.roles)
+    _, targets = made([{**RECORD, "events": [{**event, "arguments": []}]}])(0)
+    assert targets.roles.tolist() == [0, 0]
+
+
 def test_pairs_point_into_their_own_row_of_the_batch(made: Callable[..., Batches]) -> None:
     long = {**RECORD, "text": RECORD["text"] + " في حلب أمس"}  # type: ignore[operator]
     batch, targets = made([RECORD, long])(0)
