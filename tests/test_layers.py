@@ -19,9 +19,9 @@ LAYERS = {
         output archive ray report server.settings server.refusal server.log server.metrics
         server.batching server.receive server.schemas server.huggingface server.edge server.api
         server.openapi server.app server.protocol server.run cli""",
-    TRAIN: """encoders losses checkpoint loop texts standoff corpora vary config batches network
-        prepare pretrain learn calibrate card attention quantise export folds ways torch_ways
-        peaks bench cli""",
+    TRAIN: """encoders losses checkpoint loop texts standoff conll corpora vary config batches
+        network prepare pretrain learn calibrate card attention quantise export folds ways
+        torch_ways peaks bench cli""",
 }
 PACKAGES = {"marsad", "marsad.server", "marsad_train"}
 FACTS = {"marsad.__version__"}  # what a package itself says
