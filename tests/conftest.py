@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from marsad.bundle import Manifest
@@ -15,6 +16,8 @@ from marsad.schema import Schema
 from marsad.tables import build
 from marsad.tokenise import Tokeniser
 
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 ROOT = Path(__file__).parent.parent
 collect_ignore = ["chaos.py"]  # a command (make chaos) that holds no doctests
 LEXICON = {
