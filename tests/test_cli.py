@@ -458,6 +458,12 @@ def test_mistakes_go_neither_over_the_gold_nor_nowhere(run: Run, out: str, messa
     assert json.loads(Path("gold.jsonl").read_text()) == RECORD
 
 
+def test_gold_that_is_not_there_is_named_beside_an_earlier_list(run: Run) -> None:
+    Path("wrong.jsonl").write_text("before")
+    refused = only_error(run("evaluate", "gone.jsonl", "--mistakes", "wrong.jsonl"))
+    assert refused == "gone.jsonl: No such file or directory."
+
+
 def test_an_earlier_list_of_mistakes_stays_until_there_is_a_new_one(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -170,16 +170,16 @@ def evaluate_command(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Score a model on annotated records: strict, with 95 % bootstrap intervals of F1."""
     with _ending_well():
-        if listed:
-            if listed.exists() and listed.samefile(gold):
-                raise MarsadError(f"{listed}: this is what is read; give another file.")
-            check_writable(listed)
         tagger = pipeline.load(model, device=device, threads=threads)
         records = read_records(gold, tagger.manifest.schema)
         if not any(annotated_facts(record) for record in records):
             raise MarsadError(
                 f'{gold}: nothing is annotated there; wanted "entities", "events" or "classes".'
             )
+        if listed and listed.exists() and listed.samefile(gold):
+            raise MarsadError(f"{listed}: this is what is read; give another file.")
+        if listed:
+            check_writable(listed)
         ways = [list, *NOISES.values()] if noise else [list]
         size = sum(len(part) for way in ways for record in records for part in way(record.text))
         with open_bar(size, "char", shown=is_terminal(sys.stderr)) as bar:
