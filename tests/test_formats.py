@@ -207,10 +207,16 @@ def test_another_encoding_is_noticed_and_said(
 
 def test_an_encoding_is_noticed_where_little_of_a_file_is_arabic(folder: Path) -> None:
     line = json.dumps(
-        {"text": "قصف حلب", "url": "https://example.org/" + "x" * 200}, ensure_ascii=False
+        {"text": "قصفا، حلب", "url": "https://example.org/" + "x" * 200}, ensure_ascii=False
     )
     Path("a.jsonl").write_text(f"{line}\n" * 50, encoding="cp1256")
-    assert texts("a.jsonl") == ["قصف حلب"] * 50
+    assert texts("a.jsonl") == ["قصفا، حلب"] * 50
+
+
+@pytest.mark.parametrize("text", ["حلب", "لا، نعم، حلب، إدلب"])
+def test_an_encoding_is_noticed_in_the_shortest_text(folder: Path, text: str) -> None:
+    Path("a.txt").write_text(text, encoding="cp1256")
+    assert "not UTF-8" not in texts("a.txt")[0]
 
 
 def test_a_garbled_byte_is_no_other_encoding(folder: Path) -> None:

@@ -10,7 +10,7 @@ from marsad.extras import formats_library
 
 UTF8 = "utf-8"
 HEAD = 65_536  # bytes that are looked at
-FEW = 4  # bytes that are not UTF-8, where nothing but ASCII is: garbled, and no other encoding
+FEW = 4  # fewer bytes that are not UTF-8 are garbled, and no sign of another encoding
 LONGEST = 1 << 26  # bytes of a line, or of a plain text
 TOO_LONG = f"more than {LONGEST >> 20} MiB"
 BOM = "\ufeff"
@@ -135,8 +135,8 @@ def _is_mostly_utf8(head: bytes) -> bool:
     right = sum(character > "\x7f" for character in text) - wrong
     if head.count(0) > max(right, len(head) / 100):  # as of UTF-16, and of most that is no text
         return False
-    # Arabic in one byte a letter has far more, unless most of the head is not Arabic.
-    return wrong <= right or wrong < (len(head) / 10 if right else FEW)
+    # Of Arabic in one byte a letter next to nothing is right, and that by chance, as "ا،" is.
+    return wrong <= right or wrong < min(len(head) / 10, FEW)
 
 
 def _detect(head: bytes) -> str:
